@@ -1,0 +1,63 @@
+"""The versioned Merkle graph store: graphs as values, transactions as versions, events as the truth.
+
+    with Store.open("state.itonami") as store:
+        with store.transaction("order-17", event="placed") as graph:
+            order = graph.add_node("Order", state="new")
+        store.at("order-17", "HEAD").node(order)["state"]
+"""
+
+from pyrsistent import freeze, thaw
+
+from itonami.graphstore.delta import Change, Delta
+from itonami.graphstore.errors import (
+    Conflict,
+    Corrupt,
+    InvalidValue,
+    ItonamiError,
+    NotAStore,
+    NotFound,
+    StoreBusy,
+    StoreClosed,
+    StoreFull,
+    UnsupportedFormat,
+    VersionPruned,
+)
+from itonami.graphstore.evolver import Evolver
+from itonami.graphstore.graph import HEADER, Edge, Graph, GraphView, Node
+from itonami.graphstore.head import Head
+from itonami.graphstore.points import Point
+from itonami.graphstore.records import Commit, Entry, Event, Version
+from itonami.graphstore.store import Store
+from itonami.graphstore.verify import Report
+
+__all__ = [
+    "HEADER",
+    "Change",
+    "Commit",
+    "Conflict",
+    "Corrupt",
+    "Delta",
+    "Edge",
+    "Entry",
+    "Event",
+    "Evolver",
+    "Graph",
+    "GraphView",
+    "Head",
+    "InvalidValue",
+    "ItonamiError",
+    "Node",
+    "NotAStore",
+    "NotFound",
+    "Point",
+    "Report",
+    "Store",
+    "StoreBusy",
+    "StoreClosed",
+    "StoreFull",
+    "UnsupportedFormat",
+    "Version",
+    "VersionPruned",
+    "freeze",
+    "thaw",
+]

@@ -1,0 +1,235 @@
+"""A canonical Merkle trie: 16-way, path-compressed, persistent.
+
+The tree is a function of its content alone: a branch stands exactly where two keys part, so the same set of
+records has the same root in whatever order it was put and deleted (the collapse rule of CHAMP, Steindorfer
+and Vinju, OOPSLA 2015, and of the IPLD HAMT specification). In memory, paths are hexadecimal text, a nibble a
+character, and always counted from the root.
+
+    leaf   = [key, record]                          hash = BLAKE3 of that CBOR array
+    branch = [prefix, bitmap, child hashes]         16 children at most, hashes concatenated in nibble order
+
+Nodes are immutable; an update copies one path and shares the rest. Hashes are computed when asked for. A `Stub`
+is a child that was not read yet. No knowledge of graphs, of LMDB or of versions may live here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, Union
+
+from blake3 import blake3
+
+from itonami.graphstore.codec import encode
+
+__all__ = ["Branch", "Item", "Leaf", "Stub", "Tree", "delete", "differing", "get", "items", "put", "root"]
+
+EMPTY_ROOT = blake3(encode([])).digest()
+_NIBBLES = "0123456789abcdef"
+_BIT = {nibble: 1 << i for i, nibble in enumerate(_NIBBLES)}
+
+
+class Item(Protocol):
+    """A record: what lies at a leaf. `path` is its key in hex, `record` its canonical bytes."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def record(self) -> bytes: ...
+
+
+class Leaf:
+    """One record. `location` is where the store keeps it, or None."""
+
+    __slots__ = ("_hash", "item", "location", "path")
+
+    def __init__(self, path: str, item: Any, location: int | None = None) -> None:
+        self.path = path
+        self.item = item
+        self.location = location
+        self._hash: bytes | None = None
+
+    @property
+    def encoded(self) -> bytes:
+        return encode([bytes.fromhex(self.path), self.item.record])
+
+    @property
+    def hash(self) -> bytes:
+        if self._hash is None:
+            self._hash = blake3(self.encoded).digest()
+        return self._hash
+
+
+class Branch:
+    """Two to sixteen subtrees that share `path` and part at the next nibble."""
+
+    __slots__ = ("_hash", "children", "location", "path")
+
+    def __init__(self, path: str, children: dict[str, Subtree], location: int | None = None) -> None:
+        self.path = path
+        self.children = children
+        self.location = location
+        self._hash: bytes | None = None
+
+    @property
+    def encoded(self) -> bytes:
+        ordered = sorted(self.children)
+        hashes = b"".join([self.children[nibble].hash for nibble in ordered])
+        return encode([self.path, sum([_BIT[nibble] for nibble in ordered]), hashes])
+
+    @property
+    def hash(self) -> bytes:
+        if self._hash is None:
+            self._hash = blake3(self.encoded).digest()
+        return self._hash
+
+    def child(self, nibble: str) -> Leaf | Branch | None:
+        """The subtree there; a stub is read once and replaced in place."""
+        child = self.children.get(nibble)
+        if type(child) is Stub:
+            child = self.children[nibble] = child.read()
+        return child  # type: ignore[return-value]
+
+
+class Stub:
+    """A subtree known by hash and location, not yet read."""
+
+    __slots__ = ("_reader", "hash", "location")
+
+    def __init__(self, hash: bytes, location: int, reader: Callable[[int, bytes], Leaf | Branch]) -> None:
+        self.hash = hash
+        self.location = location
+        self._reader = reader
+
+    def read(self) -> Leaf | Branch:
+        """The subtree; the reader checks it against the hash."""
+        return self._reader(self.location, self.hash)
+
+
+Subtree = Union[Leaf, Branch, Stub]  # noqa: UP007 - forward reference at run time
+Tree = Leaf | Branch | None
+
+
+def root(tree: Tree) -> bytes:
+    """The root hash, 32 bytes. O(nodes changed since it was last asked)."""
+    return EMPTY_ROOT if tree is None else tree.hash
+
+
+def get(tree: Tree, path: str) -> Any:
+    """The item at `path`, or None. O(log n)."""
+    node = tree
+    while type(node) is Branch:
+        prefix = node.path
+        if not path.startswith(prefix) or len(path) == len(prefix):
+            return None
+        node = node.child(path[len(prefix)])
+    return node.item if node is not None and node.path == path else None  # type: ignore[union-attr]
+
+
+def put(tree: Tree, path: str, item: Any) -> Leaf | Branch:
+    """The tree with `item` at `path`, a new one or in place of what was there. O(log n)."""
+    if tree is None:
+        return Leaf(path, item)
+    if tree.path == path:
+        return Leaf(path, item)
+    if type(tree) is Branch and path.startswith(tree.path):
+        nibble = path[len(tree.path)]
+        children = dict(tree.children)
+        child = tree.child(nibble)
+        children[nibble] = Leaf(path, item) if child is None else put(child, path, item)
+        return Branch(tree.path, children)
+    at = _parting(tree.path, path)
+    return Branch(path[:at], {tree.path[at]: tree, path[at]: Leaf(path, item)})
+
+
+def _parting(a: str, b: str) -> int:
+    """The first position where two paths differ. Paths are prefix-free, so there is one."""
+    for position, (x, y) in enumerate(zip(a, b, strict=False)):
+        if x != y:
+            return position
+    raise AssertionError("one path is a prefix of the other")
+
+
+def delete(tree: Tree, path: str) -> Tree:
+    """The tree without `path`; a branch left with one child collapses into it. O(log n)."""
+    if tree is None or tree.path == path:
+        return None
+    if type(tree) is not Branch or not path.startswith(tree.path):
+        return tree
+    nibble = path[len(tree.path)]
+    child = tree.child(nibble)
+    if child is None:
+        return tree
+    rest = delete(child, path)
+    if rest is child:
+        return tree
+    children = dict(tree.children)
+    if rest is not None:
+        children[nibble] = rest
+        return Branch(tree.path, children)
+    del children[nibble]
+    if len(children) > 1:
+        return Branch(tree.path, children)
+    (last,) = children
+    survivor = children[last]
+    return survivor.read() if isinstance(survivor, Stub) else survivor
+
+
+def items(tree: Tree, prefix: str = "") -> Iterator[Any]:
+    """Items whose path starts with `prefix`, in order of path. O(log n + found)."""
+    node = tree
+    while type(node) is Branch and len(node.path) < len(prefix):
+        if not prefix.startswith(node.path):
+            return
+        node = node.child(prefix[len(node.path)])
+    if node is not None and node.path.startswith(prefix):
+        yield from _walk(node)
+
+
+def _walk(node: Leaf | Branch) -> Iterator[Any]:
+    stack: list[Leaf | Branch] = [node]
+    while stack:
+        top = stack.pop()
+        if isinstance(top, Leaf):
+            yield top.item
+            continue
+        for nibble in sorted(top.children, reverse=True):
+            child = top.child(nibble)
+            assert child is not None
+            stack.append(child)
+
+
+def differing(a: Tree, b: Tree) -> tuple[list[Any], list[Any]]:
+    """The items of `a` and of `b` that the other does not hold alike. Equal hashes end the descent:
+    O(changes log n)."""
+    only_a: list[Any] = []
+    only_b: list[Any] = []
+    stack: list[tuple[Tree, Tree]] = [(a, b)]
+    while stack:
+        x, y = stack.pop()
+        if x is y or (x is not None and y is not None and x.hash == y.hash):
+            continue
+        if type(x) is Branch and type(y) is Branch and x.path == y.path:
+            for nibble in sorted(x.children.keys() | y.children.keys()):
+                left, right = x.children.get(nibble), y.children.get(nibble)
+                if left is not None and right is not None and left.hash == right.hash:
+                    continue
+                stack.append((x.child(nibble), y.child(nibble)))
+        elif type(x) is Branch and y is not None and y.path.startswith(x.path):
+            _against(x, y, stack, left=True)
+        elif type(y) is Branch and x is not None and x.path.startswith(y.path):
+            _against(y, x, stack, left=False)
+        else:
+            only_a.extend(() if x is None else _walk(x))
+            only_b.extend(() if y is None else _walk(y))
+    return only_a, only_b
+
+
+def _against(
+    branch: Branch, other: Leaf | Branch, stack: list[tuple[Tree, Tree]], *, left: bool
+) -> None:
+    """Compare a subtree that lies below `branch` with the child it belongs to, the rest with nothing."""
+    own = other.path[len(branch.path)]
+    for nibble in sorted(branch.children.keys() | {own}):
+        child = branch.child(nibble)
+        match = other if nibble == own else None
+        stack.append((child, match) if left else (match, child))

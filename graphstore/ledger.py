@@ -40,6 +40,7 @@ class Write:
     entry: Entry
     encoded: bytes
     after: Graph
+    pairs: tuple[Pair, ...] = ()
     index_out: Entries = frozenset()
     index_in: Entries = frozenset()
 

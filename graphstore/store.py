@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 __all__ = ["Store"]
 
 CACHED_GRAPHS = 4_096
-ATTEMPTS = 16
+ATTEMPTS = 1_000  # somebody wins each round, so this many lost in a row means something else is wrong
 
 T = TypeVar("T")
 
@@ -325,12 +325,19 @@ class Store:
         """A write that makes `version` of a graph: `after` is its value, `delta` what changed since the version
         before (or since graph `base[0]` at TX `base[1]`, for version 1 of a fork). O(k log n)."""
         entry = Entry(graph, version, after.root, tuple(events), delta, base)
-        pairs = self._declared()
-        out, into = moved(pairs, delta, after)
+        write = Write(entry, entry.encoded(), after)
+        self._index(write)
+        return write
+
+    def _index(self, write: Write) -> None:
+        """Work out what the write does to the declared indices."""
+        write.pairs = pairs = self._pairs if self._synced >= 0 else self._declared()
+        base = write.entry.base
+        out, into = moved(pairs, write.entry.delta, write.after)
         if base is not None:
             into = into | (self._entries_of_base(base, pairs) - out)
             out = frozenset()
-        return Write(entry, entry.encoded(), after, out, into)
+        write.index_out, write.index_in = out, into
 
     def commit(self, writes: Sequence[Write]) -> list[Version]:
         """Commit prepared writes as one transaction, durably, or none of them. Raises `Conflict`."""
@@ -368,6 +375,7 @@ class Store:
                 self._ledger.put_index(txn, name, place.number, entries)
 
         self._backend.write(declare)
+        self._declared()
 
     def indexed(self, label: str, key: str, value: Value) -> list[tuple[str, str]]:
         """(graph, node id) of the nodes in the heads of all graphs whose `key` has the value. O(found)."""
@@ -444,6 +452,8 @@ class Store:
             name = write.entry.graph
             place = running.get(name) or self._places.get(name) or self._ledger.place(txn, name)
             check_expected(place, write)
+            if write.pairs != self._pairs:
+                self._index(write)  # an index was declared since it was prepared
             places.append(place)
         return places
 

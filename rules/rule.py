@@ -1,0 +1,179 @@
+"""A rule: a span of patterns with conditions, as data.
+
+        l       r            L   what must be there (`match`, `where`, and no `not`)
+    L <---- K ----> R        K   what stays: L without what is deleted
+                             R   what is there afterwards: K with what is created, relabelled and set
+
+Double-pushout rules over typed attributed multigraphs (Ehrig, Ehrig, Prange and Taentzer, Fundamentals of
+Algebraic Graph Transformation, 2006, chapters 3 and 8) with negative application conditions (section 7.1) and
+relabelling (Habel and Plump, Relabelling in Graph Transformation, ICGT 2002). L, K and R share their variables, so
+l and r are inclusions. A rule is immutable and has an address. No matching and no rewriting may live here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from itonami.graphstore import codec
+from itonami.rules.laws import check
+from itonami.rules.pattern import Assignment, Nac, NodePattern, Pattern, Relabel
+from itonami.rules.term import Term, conjuncts, term_parameters
+
+if TYPE_CHECKING:
+    from itonami.rules.program import Program
+
+__all__ = ["Rule"]
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """One rule. Raises `RuleError`, naming the law, when the parts make no rule.
+
+    `event` is its name in the log (default: its own), a higher `priority` fires first, and an `external` rule is
+    fired only on request, never by the agenda. Equal rules have equal addresses.
+    """
+
+    name: str
+    L: Pattern
+    delete: tuple[str, ...] = ()
+    create: Pattern = Pattern()
+    where: tuple[Term, ...] = ()
+    nacs: tuple[Nac, ...] = ()
+    assignments: tuple[Assignment, ...] = ()
+    relabels: tuple[Relabel, ...] = ()
+    event: str = ""
+    priority: int = 0
+    external: bool = False
+
+    def __post_init__(self) -> None:
+        deleted = set(self.delete)
+        order = tuple(variable for variable in self.L.variables if variable in deleted)
+        unknown = tuple(variable for variable in self.delete if variable not in order)
+        object.__setattr__(self, "delete", order + unknown)
+        object.__setattr__(self, "where", _flat(self.where))
+        object.__setattr__(self, "nacs", tuple(Nac(nac.pattern, _flat(nac.where)) for nac in self.nacs))
+        object.__setattr__(self, "event", self.event or self.name)
+        check(self)
+
+    # -- the span ------------------------------------------------------------------------------------------
+
+    @cached_property
+    def K(self) -> Pattern:
+        """The interface: L without what is deleted."""
+        deleted = set(self.delete)
+        return Pattern(
+            tuple(node for node in self.L.nodes if node.variable not in deleted),
+            tuple(edge for edge in self.L.edges if edge.variable not in deleted),
+        )
+
+    @cached_property
+    def R(self) -> Pattern:
+        """The right-hand side: K, relabelled, with what is created."""
+        relabels = {relabel.variable: relabel for relabel in self.relabels}
+        kept = tuple(
+            NodePattern(
+                node.variable,
+                tuple((set(node.labels) - set(relabel.removed)) | set(relabel.added)),
+            )
+            if (relabel := relabels.get(node.variable))
+            else node
+            for node in self.K.nodes
+        )
+        return Pattern(kept + self.create.nodes, self.K.edges + self.create.edges)
+
+    @cached_property
+    def variables(self) -> tuple[str, ...]:
+        """The variables of L in the order of a match's ids: nodes, then edges."""
+        return self.L.variables
+
+    @cached_property
+    def guard_parameters(self) -> frozenset[str]:
+        """The parameters that its conditions mention."""
+        terms = (*self.where, *(term for nac in self.nacs for term in nac.where))
+        return frozenset().union(*map(term_parameters, terms))
+
+    @cached_property
+    def parameters(self) -> tuple[str, ...]:
+        """All parameters, sorted."""
+        used = (term_parameters(assignment.term) for assignment in self.assignments)
+        return tuple(sorted(self.guard_parameters.union(*used)))
+
+    @cached_property
+    def counters(self) -> tuple[tuple[str, str], ...]:
+        """The (variable, key) pairs it increments: `set x.n = x.n + 1`. Their values enter created ids."""
+        from itonami.rules.laws import counters
+
+        return counters(self)
+
+    @cached_property
+    def counter_places(self) -> tuple[tuple[int, str], ...]:
+        """The counters, each variable by its position in a match's ids."""
+        return tuple((self.variables.index(variable), key) for variable, key in self.counters)
+
+    @cached_property
+    def created(self) -> int:
+        """How many elements it creates."""
+        return len(self.create)
+
+    def inverse(self) -> Rule:
+        """The rule of the span R <- K -> L; see `inverse`."""
+        return self._inverse
+
+    @cached_property
+    def _inverse(self) -> Rule:
+        from itonami.rules.inverse import inverse
+
+        return inverse(self)
+
+    # -- forms ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def program(self) -> Program:
+        """The compiled rule."""
+        from itonami.rules.program import Program
+
+        return Program(self)
+
+    @cached_property
+    def address(self) -> bytes:
+        """BLAKE3 of the canonical bytes of `to_json()`, 32 bytes."""
+        return codec.address(codec.encode(self.to_json()))
+
+    @classmethod
+    def parse(cls, text: str) -> Rule:
+        """The one rule of a text. Raises `RuleError` with line and column."""
+        from itonami.rules.text import parse_rule
+
+        return parse_rule(text)
+
+    def __str__(self) -> str:
+        from itonami.rules.text import rule_text
+
+        return rule_text(self)
+
+    @classmethod
+    def from_json(cls, obj: Any) -> Rule:
+        """The rule of a JSON object; see `form`. Raises `RuleError`."""
+        from itonami.rules.form import rule_of
+
+        return rule_of(obj)
+
+    def to_json(self) -> dict[str, Any]:
+        """The rule as JSON; `Rule.from_json` gives an equal rule back."""
+        from itonami.rules.form import form_of
+
+        return form_of(self)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Rule) and self.address == other.address)
+
+    def __hash__(self) -> int:
+        return hash(self.address)
+
+
+def _flat(terms: tuple[Term, ...]) -> tuple[Term, ...]:
+    """The conjuncts of the conjuncts, and so on."""
+    parts = tuple(part for term in terms for part in conjuncts(term))
+    return parts if parts == tuple(terms) else _flat(parts)

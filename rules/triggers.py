@@ -1,0 +1,280 @@
+"""Which finders a change makes worth trying: tables from what changed to (finder, anchor id).
+
+A match that is new after a change holds a created element, or an element whose read labels or keys changed, or it
+was blocked before: by a NAC whose embedding lost an element, or by an edge that would have dangled. So it is found
+from one of these seeds (the delta-driven half of Miranker's TREAT, AAAI 1987; Bergmann et al., Incremental Graph
+Pattern Matching, 2008):
+
+    created edge                   the finders at L-edges of its label
+    created node                   the finders at L-nodes that have no edges (others come with an edge)
+    changed node or edge           the finders at variables that read one of its changed keys or labels
+    deleted edge or changed
+    element of a NAC               from it, along the rest of the NAC, the finder at the L-variable it hangs on
+    deleted edge                   the finders at L-nodes that are deleted, at both its ends
+
+The tables are static: they are functions of the rules. Nothing that fires a rule may live here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from itonami.graphstore.codec import Value
+from itonami.graphstore.graph import Edge, Node
+from itonami.graphstore.head import Head
+from itonami.rules.pattern import EdgePattern, Nac
+from itonami.rules.program import Finder
+from itonami.rules.rule import Rule
+from itonami.rules.step import Step
+from itonami.rules.term import Binary, ListOf, Literal, Property, Term, term_reads
+
+__all__ = ["Seed", "Triggers"]
+
+Seed = tuple[int, str]
+"""The number of a finder, and the id it is anchored at ("" for a search of the whole graph)"""
+
+Labels = frozenset[str]
+Hop = tuple[str | None, bool]  # an edge label (None: any), and whether along or against the edge
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How to get from a node of a NAC to the L-variable its part of the NAC hangs on: hops, then the finder
+    there. Without any such variable there are no hops and the finder searches the whole graph."""
+
+    hops: tuple[Hop, ...]
+    finder: int
+    anchored: bool
+
+    def seeds(self, head: Head, id: str) -> Iterator[Seed]:
+        """The seeds at the far end."""
+        if not self.anchored:
+            yield self.finder, ""
+            return
+        ids = {id}
+        for label, forward in self.hops:
+            step = head.out if forward else head.into
+            ids = {e.target if forward else e.source for at in ids for e in step(at, label)}
+        for at in ids:
+            yield self.finder, at
+
+
+@dataclass(slots=True)
+class _Reads:
+    """Who reads a property: finders that need one of some texts, by text, and those that may take any value."""
+
+    by_text: dict[str, list[tuple[Labels, int]]] = field(default_factory=dict)
+    always: list[tuple[Labels, int]] = field(default_factory=list)
+
+    def of(self, value: Value) -> list[tuple[Labels, int]]:
+        return self.always + self.by_text.get(value, []) if type(value) is str else self.always
+
+
+class Triggers:
+    """The tables of some rules. `finders[k]` runs the rule `rules[k]`; a lower number fires first: by priority,
+    then by the rule's place, then by the anchor's."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        internal = [(-rule.priority, place, rule) for place, rule in enumerate(rules) if not rule.external]
+        self.rules: list[Rule] = []
+        self._anchors: list[tuple[str, ...]] = []
+        self._finders: list[Finder | None] = []
+        self._everywhere: list[int] = []
+        self._created_edges: dict[str | None, list[int]] = {}
+        self._created_nodes: list[tuple[Labels, int]] = []
+        self._node_keys: dict[str, _Reads] = {}
+        self._node_labels: dict[str | None, list[tuple[Labels, int]]] = {}
+        self._edge_keys: dict[str, list[tuple[str | None, int]]] = {}
+        self._dangling: list[tuple[Labels, int]] = []
+        self._nac_edges: dict[str | None, list[tuple[bool, Route]]] = {}
+        self._nac_edge_keys: dict[str, list[tuple[str | None, bool, Route]]] = {}
+        self._nac_node_keys: dict[str, list[Route]] = {}
+        self._nac_node_labels: dict[str | None, list[Route]] = {}
+        self._nac_nodes: list[tuple[Labels, Route]] = []
+        for _, _, rule in sorted(internal, key=lambda entry: entry[:2]):
+            self._add(rule)
+
+    def finder(self, number: int) -> Finder:
+        """The finder of that number, compiled on first use."""
+        finder = self._finders[number]
+        if finder is None:
+            finder = self._finders[number] = self.rules[number].program.finder(self._anchors[number])
+        return finder
+
+    # -- the tables ----------------------------------------------------------------------------------------
+
+    def _add(self, rule: Rule) -> None:
+        first = len(self.rules)
+        anchors: list[tuple[str, ...]] = [(), *((variable,) for variable in rule.variables)]
+        self.rules += [rule] * len(anchors)
+        self._anchors += anchors
+        self._finders += [None] * len(anchors)
+        self._everywhere.append(first)
+        numbers = {variable: first + 1 + place for place, variable in enumerate(rule.variables)}
+        for edge in rule.L.edges:
+            self._created_edges.setdefault(edge.label, []).append(numbers[edge.variable])
+        for node in rule.L.nodes:
+            asked = frozenset(node.labels), numbers[node.variable]
+            if not any(rule.L.at(node.variable)):
+                self._created_nodes.append(asked)
+            if node.variable in rule.delete:
+                self._dangling.append(asked)
+            for label in node.labels:
+                self._node_labels.setdefault(label, []).append(asked)
+        for term in rule.where:
+            self._read(rule, numbers, term)
+        for nac in rule.nacs:
+            self._add_nac(rule, numbers, nac, first)
+
+    def _read(self, rule: Rule, numbers: dict[str, int], term: Term) -> None:
+        """Register the properties and labels of L that a condition reads."""
+        for variable, key in term_reads(term):
+            if variable not in numbers:
+                continue
+            number, node = numbers[variable], rule.L.node(variable)
+            if node is None:
+                if key is not None and (edge := rule.L.edge(variable)):
+                    self._edge_keys.setdefault(key, []).append((edge.label, number))
+                continue
+            asked = frozenset(node.labels), number
+            if key is None:
+                self._node_labels.setdefault(None, []).append(asked)
+                continue
+            reads, texts = self._node_keys.setdefault(key, _Reads()), _needed_texts(term)
+            if texts is None:
+                reads.always.append(asked)
+            for text in texts or ():
+                reads.by_text.setdefault(text, []).append(asked)
+
+    def _add_nac(self, rule: Rule, numbers: dict[str, int], nac: Nac, everywhere: int) -> None:
+        routes = _routes(nac, numbers, everywhere)
+        own_edges = {e.variable: e for e in nac.pattern.edges if e.variable not in numbers}
+        own_nodes = {n.variable: n for n in nac.pattern.nodes if n.variable not in numbers}
+        for edge in own_edges.values():
+            for forward, route in _from_edge(edge, routes):
+                self._nac_edges.setdefault(edge.label, []).append((forward, route))
+        for node in nac.pattern.nodes:
+            for label in node.labels:
+                self._nac_node_labels.setdefault(label, []).append(routes[node.variable])
+            if node.variable in own_nodes and not any(nac.pattern.at(node.variable)):
+                self._nac_nodes.append((frozenset(node.labels), routes[node.variable]))
+        for term in nac.where:
+            self._read(rule, numbers, term)
+            for variable, key in term_reads(term):
+                if variable in own_nodes and key is not None:
+                    self._nac_node_keys.setdefault(key, []).append(routes[variable])
+                elif variable in own_nodes:
+                    self._nac_node_labels.setdefault(None, []).append(routes[variable])
+                elif variable in own_edges and key is not None:
+                    edge = own_edges[variable]
+                    for forward, route in _from_edge(edge, routes):
+                        self._nac_edge_keys.setdefault(key, []).append((edge.label, forward, route))
+
+    # -- the seeds -----------------------------------------------------------------------------------------
+
+    def everywhere(self) -> Iterator[Seed]:
+        """The seeds that search the whole graph for every rule."""
+        return ((number, "") for number in self._everywhere)
+
+    def seeds(self, head: Head, step: Step) -> Iterator[Seed]:
+        """The seeds of a change, on the head after it; some may come twice."""
+        for edge in step.created_edges:
+            yield from self._of_created_edge(edge)
+        for node in step.created_nodes:
+            for labels, number in self._created_nodes:
+                if labels <= node.labels:
+                    yield number, node.id
+        for id, keys, labels_changed in step.changed_nodes:
+            if (found := head.node_by_id.get(id)) is not None:
+                yield from self._of_changed_node(head, found, keys, labels_changed)
+        for id, keys, _ in step.changed_edges:
+            if (changed := head.edge_by_id.get(id)) is not None:
+                yield from self._of_changed_edge(head, changed, keys)
+        for edge in step.deleted_edges:
+            yield from self._of_deleted_edge(head, edge)
+        for node in step.deleted_nodes:
+            for labels, route in self._nac_nodes:
+                if labels <= node.labels:
+                    yield from route.seeds(head, node.id)
+
+    def _of_created_edge(self, edge: Edge) -> Iterator[Seed]:
+        for label in (edge.label, None):
+            for number in self._created_edges.get(label, ()):
+                yield number, edge.id
+
+    def _of_changed_node(
+        self, head: Head, node: Node, keys: tuple[str, ...], labels_changed: tuple[str, ...]
+    ) -> Iterator[Seed]:
+        id, has = node.id, node.labels
+        for key in keys:
+            if (reads := self._node_keys.get(key)) is not None:
+                for labels, number in reads.of(node.data.get(key)):
+                    if labels <= has:
+                        yield number, id
+            for route in self._nac_node_keys.get(key, ()):
+                yield from route.seeds(head, id)
+        if labels_changed:
+            for label in (*labels_changed, None):
+                for labels, number in self._node_labels.get(label, ()):
+                    if labels <= has:
+                        yield number, id
+                for route in self._nac_node_labels.get(label, ()):
+                    yield from route.seeds(head, id)
+
+    def _of_changed_edge(self, head: Head, edge: Edge, keys: tuple[str, ...]) -> Iterator[Seed]:
+        for key in keys:
+            for label, number in self._edge_keys.get(key, ()):
+                if label is None or label == edge.label:
+                    yield number, edge.id
+            for label, forward, route in self._nac_edge_keys.get(key, ()):
+                if label is None or label == edge.label:
+                    yield from route.seeds(head, edge.source if forward else edge.target)
+
+    def _of_deleted_edge(self, head: Head, edge: Edge) -> Iterator[Seed]:
+        for label in (edge.label, None):
+            for forward, route in self._nac_edges.get(label, ()):
+                yield from route.seeds(head, edge.source if forward else edge.target)
+        if self._dangling:
+            for id in (edge.source, edge.target):
+                if (node := head.node_by_id.get(id)) is not None:
+                    for labels, number in self._dangling:
+                        if labels <= node.labels:
+                            yield number, id
+
+
+def _needed_texts(term: Term) -> list[str] | None:
+    """The texts one of which a property must be, where the condition says so."""
+    match term:
+        case Binary("=", Property(), Literal(str(text))):
+            return [text]
+        case Binary("in", Property(), ListOf(items)):
+            texts = [item.value for item in items if isinstance(item, Literal) and isinstance(item.value, str)]
+            return texts if len(texts) == len(items) else None
+    return None
+
+
+def _routes(nac: Nac, numbers: dict[str, int], everywhere: int) -> dict[str, Route]:
+    """A route from every node of a NAC: breadth first from the L-variables it lists, in their order.
+
+    An element of a lost embedding that is nearest to its root has a route of elements that are still there."""
+    edges = [edge for edge in nac.pattern.edges if edge.variable not in numbers]
+    listed = {end for edge in nac.pattern.edges for end in (edge.source, edge.target)}
+    listed |= {node.variable for node in nac.pattern.nodes}
+    routes = {v: Route((), number, True) for v, number in numbers.items() if v in listed}
+    queue = list(routes)
+    for at in queue:
+        for edge in edges:
+            for near, far, forward in ((edge.source, edge.target, False), (edge.target, edge.source, True)):
+                if near == at and far not in routes:
+                    routes[far] = Route(((edge.label, forward), *routes[at].hops), routes[at].finder, True)
+                    queue.append(far)
+    for variable in listed - routes.keys():
+        routes[variable] = Route((), everywhere, False)
+    return routes
+
+
+def _from_edge(edge: EdgePattern, routes: dict[str, Route]) -> Iterator[tuple[bool, Route]]:
+    """From which end of a lost edge to go (True: its source): the one nearer to an L-variable."""
+    ends = ((True, routes[edge.source]), (False, routes[edge.target]))
+    yield min(ends, key=lambda end: len(end[1].hops))

@@ -1,0 +1,33 @@
+"""Paths shared by all tests: the folder of helpers, and the conformance data of others where it is there."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+settings.register_profile("default", deadline=None, max_examples=60)
+settings.register_profile("soak", deadline=None, max_examples=2_000)
+settings.load_profile("default")
+
+REPO = Path(__file__).parent.parent
+CONFORMANCE = REPO.parent / "shared" / "conformance"
+
+
+@pytest.fixture()
+def conformance() -> Path:
+    """The folder of others' test data; tests say so when it is not there."""
+    if not CONFORMANCE.is_dir():
+        pytest.skip("the conformance data is not beside this checkout")
+    return CONFORMANCE
+
+
+@pytest.fixture()
+def store(tmp_path):
+    """A real LMDB store."""
+    from itonami.graphstore import Store
+
+    with Store.open(tmp_path / "state.itonami", snapshot_every=4) as opened:
+        yield opened

@@ -1,0 +1,328 @@
+"""Stories and laws of the store, on real LMDB files."""
+
+import asyncio
+import multiprocessing
+import os
+import threading
+from datetime import UTC, datetime, timedelta
+
+import lmdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from strategies import apply_edits, edits
+
+from itonami.graphstore import (
+    Conflict,
+    Event,
+    Graph,
+    InvalidValue,
+    NotAStore,
+    NotFound,
+    Store,
+    StoreClosed,
+    StoreFull,
+    UnsupportedFormat,
+)
+from itonami.graphstore.backend import create_store
+
+
+def test_the_tour_of_the_contract(store):
+    with store.transaction("order-17", event="placed", data={"by": "web"}) as graph:
+        order = graph.add_node("Order", state="new", total=120)
+        item = graph.add_node("Item", sku="A-1")
+        graph.add_edge(order, "CONTAINS", item, quantity=2)
+    placed = store.head("order-17").tx
+    with store.transaction("order-17", event="paid") as graph:
+        graph.update(order, state="paid")
+    assert store.at("order-17", placed).node(order)["state"] == "new"
+    assert store.at("order-17").node(order)["state"] == "paid"
+    (change,) = store.diff("order-17", placed, "HEAD").set_nodes
+    assert (change.before, change.after) == ({"state": "new"}, {"state": "paid"})
+    assert [version.events[0].name for version in store.history("order-17")] == ["placed", "paid"]
+    assert store.verify().ok
+
+
+def test_every_point_in_time_means_the_version_it_names(store):
+    times = []
+    for n in range(6):
+        with store.transaction("g", event=f"e{n}") as graph:
+            graph.add_node(id=str(n))
+        times.append(store.head("g").time)
+        with store.transaction("other", event="noise") as graph:
+            graph.add_node()
+    assert len(store.at("g", "HEAD~2")) == 4
+    assert len(store.at("g", 5)) == 3
+    assert len(store.at("g", "TX 6")) == 3, "between versions the earlier is read"
+    assert len(store.at("g", times[1])) == 2
+    assert len(store.at("g", times[1].isoformat())) == 2
+    assert len(store.at("g", datetime.now(UTC) + timedelta(days=1))) == 6
+    for nowhere in (0, "HEAD~6", times[0] - timedelta(days=1), "TAG nobody"):
+        with pytest.raises(NotFound):
+            store.at("g", nowhere)
+    for nonsense in ("yesterday", "2026-01-01T00:00:00", True, "HEAD~x", 1.5):
+        with pytest.raises(InvalidValue):
+            store.at("g", nonsense)
+
+
+def test_the_loser_of_a_race_gets_a_conflict_and_leaves_nothing(store):
+    with store.transaction("g", event="e") as graph:
+        graph.add_node(id="a")
+    with pytest.raises(Conflict) as caught, store.transaction("g", event="slow") as slow:
+        with store.transaction("g", event="quick") as quick:
+            quick.add_node(id="b")
+        slow.add_node(id="c")
+    assert (caught.value.expected, caught.value.actual) == (1, 2)
+    with pytest.raises(Conflict), store.transaction("g", event="e", expected_version=1):
+        pass
+    assert "c" not in store.at("g")
+    assert store.last_tx == 2, "a refused request consumes no TxId"
+
+
+def test_an_exception_inside_a_transaction_writes_nothing(store):
+    with pytest.raises(ZeroDivisionError), store.transaction("g", event="e") as graph:
+        graph.add_node()
+        raise ZeroDivisionError
+    assert "g" not in store
+    assert store.last_tx == 0
+
+
+def test_transact_tries_again_until_it_wins(store):
+    def add(graph):
+        count = graph.find("counter")
+        if count is None:
+            graph.add_node(id="counter", n=1)
+        else:
+            graph.update("counter", n=count["n"] + 1)
+
+    def work():
+        for _ in range(20):
+            store.transact("g", add, event="add")
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.at("g").node("counter")["n"] == 80
+
+
+def test_several_graphs_change_together_or_not_at_all(store):
+    def write(name, version):
+        _, before = store.checkout(name)
+        evolver = before.evolver()
+        evolver.add_node()
+        return store.prepare(name, version, evolver.persistent(), evolver.delta(), [Event("e")])
+
+    versions = store.commit([write("a", 1), write("b", 1)])
+    assert {version.tx for version in versions} == {1}
+    with pytest.raises(Conflict):
+        store.commit([write("a", 2), write("b", 1)])
+    assert store.head("a").version == 1
+    with pytest.raises(InvalidValue, match="once"):
+        store.commit([write("a", 2), write("a", 2)])
+    with pytest.raises(InvalidValue, match="bytes"):
+        with store.transaction("huge", event="e") as graph:
+            graph.add_node(data="x" * (1 << 20))
+    assert "huge" not in store
+    assert store.verify().ok
+
+
+async def test_tasks_share_flushes_and_all_are_durable(tmp_path):
+    async def work(store, name):
+        for n in range(5):
+            async with store.transaction(name, event="e") as graph:
+                graph.add_node(id=str(n))
+
+    with Store.open(tmp_path / "s") as store:
+        await asyncio.gather(*(work(store, f"g{n}") for n in range(20)))
+    with Store.open(tmp_path / "s", read_only=True) as store:
+        assert store.last_tx == 100
+        assert all(len(store.at(f"g{n}")) == 5 for n in range(20))
+        assert store.verify().ok
+
+
+def _child(path, name, count):
+    with Store.open(path) as store:
+        for n in range(count):
+            store.transact(name, lambda graph, n=n: graph.add_node(id=f"{os.getpid()}-{n}"), event="e")
+
+
+def test_processes_share_a_store_and_see_each_other(tmp_path):
+    path = tmp_path / "s"
+    context = multiprocessing.get_context("spawn")
+    with Store.open(path) as store:
+        with store.transaction("shared", event="e") as graph:
+            graph.add_node(id="first")
+        children = [context.Process(target=_child, args=(path, "shared", 15)) for _ in range(2)]
+        for child in children:
+            child.start()
+        for n in range(15):
+            store.transact("shared", lambda graph, n=n: graph.add_node(id=f"own-{n}"), event="e")
+        for child in children:
+            child.join()
+        assert [child.exitcode for child in children] == [0, 0]
+        assert len(store.at("shared")) == 46
+        assert store.head("shared").version == 46
+        assert store.verify().ok
+
+
+def test_the_map_grows_while_readers_read(tmp_path):
+    create_store(tmp_path / "s")
+    store = Store.open(tmp_path / "s")
+    store._backend.env.set_mapsize(1 << 18)
+    stop = threading.Event()
+    seen = []
+
+    def read():
+        while not stop.is_set():
+            seen.append(len(list(store.graphs())))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for n in range(40):
+        with store.transaction(f"g{n}", event="e") as graph:
+            graph.add_node(data="x" * 20_000)
+    stop.set()
+    reader.join()
+    assert store._backend.env.info()["map_size"] > 1 << 18
+    assert store.verify().ok
+    store.close()
+
+
+def test_a_full_map_is_a_typed_error_and_loses_nothing(tmp_path):
+    create_store(tmp_path / "s")
+    with Store.open(tmp_path / "s", max_map_bytes=1 << 18) as store:
+        store._backend.env.set_mapsize(1 << 18)
+        written = 0
+        with pytest.raises(StoreFull):  # noqa: PT012
+            for _ in range(100):
+                with store.transaction("g", event="e") as graph:
+                    graph.add_node(id=str(written), data="x" * 20_000)
+                written += 1
+        assert written > 0
+        assert len(store.at("g")) == written
+        assert store.verify().ok
+    with Store.open(tmp_path / "s") as store:
+        with store.transaction("g", event="e") as graph:
+            graph.add_node(id="more", data="x" * 20_000)
+        assert len(store.at("g")) == written + 1
+
+
+def test_paths_that_are_no_store_are_refused_and_left_alone(tmp_path):
+    (tmp_path / "file").write_text("hello")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "letter").write_text("hello")
+    (tmp_path / "garbage").mkdir()
+    (tmp_path / "garbage" / "data.mdb").write_bytes(b"x" * 10_000)
+    lmdb.open(str(tmp_path / "foreign"), max_dbs=3).close()
+    create_store(tmp_path / "newer", format=99)
+    for name in ("file", "folder", "garbage", "foreign"):
+        with pytest.raises(NotAStore):
+            Store.open(tmp_path / name)
+    with pytest.raises(UnsupportedFormat, match="99"):
+        Store.open(tmp_path / "newer")
+    with pytest.raises(NotAStore):
+        Store.open(tmp_path / "absent", create=False)
+    assert not (tmp_path / "absent").exists()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder", "foreign", "garbage", "newer"]
+
+
+def test_use_after_close_or_in_a_forked_child_is_refused(tmp_path):
+    store = Store.open(tmp_path / "s")
+    with store.transaction("g", event="e") as graph:
+        graph.add_node()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            store.head("g")
+        except StoreClosed:
+            os._exit(17)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 17
+    store.close()
+    with pytest.raises(StoreClosed):
+        store.head("g")
+    with pytest.raises(StoreClosed), store.transaction("g", event="e") as graph:
+        graph.add_node()
+
+
+def test_graphs_are_found_by_header_with_and_without_an_index(store):
+    for n, state in enumerate(["new", "new", "paid"]):
+        with store.transaction(f"g{n}", event="e") as graph:
+            graph.add_node("@graph", id="@graph", state=state, n=n)
+    assert [v.graph for v in store.graphs(state="new")] == ["g0", "g1"]
+    store.declare_index("@graph", "state")
+    with store.transaction("g1", event="e") as graph:
+        graph.update("@graph", state="paid")
+    assert [v.graph for v in store.graphs(state="paid")] == ["g1", "g2"]
+    assert [v.graph for v in store.graphs(state="paid", n=2)] == ["g2"]
+    assert [v.graph for v in store.graphs(at=3, state="new")] == ["g0", "g1"]
+    assert store.verify().ok
+
+
+def test_verify_names_what_was_altered(store):
+    for n in range(10):
+        with store.transaction("g", event="e") as graph:
+            graph.add_node("T", id=str(n), secret="old")
+    tables = store._backend.tables
+    with store._backend.env.begin(write=True) as txn:
+        key = (3).to_bytes(8, "big")
+        record = txn.get(key, db=tables["commits"])
+        txn.put(key, bytes(record).replace(b"old", b"new"), db=tables["commits"])
+    report = store.verify()
+    assert not report.ok
+    assert any("TX 3" in finding for finding in report.damage)
+
+
+@given(st.lists(st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False), min_size=2))
+def test_index_keys_of_numbers_sort_as_the_numbers(numbers):
+    from itonami.graphstore.secondary import ordered
+
+    by_key = sorted(numbers, key=ordered)
+    assert all(float(a) <= float(b) for a, b in zip(by_key, by_key[1:], strict=False))
+
+
+class AgainstADict(RuleBasedStateMachine):
+    """Every version of every graph stays readable and equal to the model, through commits and reopenings."""
+
+    def __init__(self):
+        super().__init__()
+        import tempfile
+
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = self.folder.name + "/s"
+        self.store = Store.open(self.path, snapshot_every=3)
+        self.model: dict[str, list[tuple[int, Graph]]] = {}
+
+    @rule(name=st.sampled_from("xyz"), steps=edits())
+    def commit(self, name, steps):
+        with self.store.transaction(name, event="edit") as evolver:
+            apply_edits(evolver, steps)
+            after = evolver.persistent()
+        self.model.setdefault(name, []).append((self.store.last_tx, after))
+
+    @rule(every=st.integers(1, 5))
+    def reopen(self, every):
+        self.store.close()
+        self.store = Store.open(self.path, snapshot_every=every)
+
+    @invariant()
+    def every_version_is_as_it_was(self):
+        for name, versions in self.model.items():
+            assert self.store.head(name).version == len(versions)
+            for tx, graph in versions[-4:]:
+                assert self.store.at(name, tx) == graph
+
+    def teardown(self):
+        report = self.store.verify()
+        assert report.ok, report.damage
+        for name, versions in self.model.items():
+            assert [v.root for v in self.store.history(name)] == [graph.root for _, graph in versions]
+        self.store.close()
+        self.folder.cleanup()
+
+
+TestAgainstADict = AgainstADict.TestCase
+TestAgainstADict.settings = settings(max_examples=15, stateful_step_count=15, deadline=None)

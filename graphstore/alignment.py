@@ -27,9 +27,9 @@ def aligned(
     size: Sequence[float],
     gap: float,
 ) -> list[float]:
-    """The centre of every vertex. `layers` hold vertices in order; `above` and `below` are their neighbours one
-    layer off; `dummy` vertices are bends of long edges. Neighbours in a layer are at least `gap` apart. O(V + E)
-    but for sorting."""
+    """The centre of every vertex. `layers` hold vertices in order; `above` and `below` are their neighbours
+    one layer off; `dummy` vertices are bends of long edges. Neighbours in a layer are at least `gap` apart.
+    O(V + E) but for sorting."""
     inner_first = _conflicts(layers, above, dummy)
     ways: list[list[float]] = []
     for rows, near in ((layers, above), (layers[::-1], below)):
@@ -78,7 +78,7 @@ def _blocks(layers: Layers, near: Neighbours, barred: set[tuple[int, int]]) -> l
 
 
 def _compacted(layers: Layers, root: Sequence[int], size: Sequence[float], gap: float) -> list[float]:
-    """Coordinates with every block as far left as its left neighbours let it, then drawn up to its right ones."""
+    """Coordinates with every block as far left as its left neighbours let it, then up to its right ones."""
     right_of: dict[int, dict[int, float]] = {v: {} for v in set(root)}
     waits = dict.fromkeys(right_of, 0)
     for row in layers:

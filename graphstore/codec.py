@@ -26,7 +26,7 @@ from pyrsistent import PVector
 
 from itonami.graphstore.errors import Corrupt, InvalidValue
 
-__all__ = ["ADDRESS_BYTES", "Value", "address", "decode", "encode", "load", "normalise", "same"]
+__all__ = ["ADDRESS_BYTES", "Value", "address", "array", "byte_string", "decode", "encode", "load", "normalise", "same"]
 
 Value = Any  # JSON's values plus bytes and aware datetimes; mypy cannot state the recursion cheaply
 
@@ -36,6 +36,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _CACHED_TEXT_BYTES = 64
 _CACHED_TEXTS = 65_536
+_CACHED_MOMENTS = 1_024
 
 _UINT, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP = 0x00, 0x20, 0x40, 0x60, 0x80, 0xA0
 
@@ -61,6 +62,10 @@ def _head(major: int, argument: int) -> bytes:
 _HEADS = {major: [_head(major, n) for n in range(256)] for major in (_UINT, _BYTES, _ARRAY, _MAP)}
 _UINTS, _BYTES_HEADS, _ARRAYS, _MAPS = (_HEADS[m] for m in (_UINT, _BYTES, _ARRAY, _MAP))
 _texts: dict[str, bytes] = {}
+_moments: dict[datetime, bytes] = {}
+_SINGLE_MAX, _HALF_MAX = 3.4028234663852886e38, 65_504.0
+_pack_single, _unpack_single = struct.Struct(">f").pack, struct.Struct(">f").unpack
+_pack_double = struct.Struct(">d").pack
 
 
 def _text(text: str) -> bytes:
@@ -95,18 +100,30 @@ def _float(number: float) -> bytes:
     """The shortest of half, single and double precision that keeps the value."""
     if not math.isfinite(number):
         raise InvalidValue(f"{number} is no value", fix="use null, or text, for what is not a number")
-    for initial, form in ((b"\xf9", ">e"), (b"\xfa", ">f")):
-        try:
-            data = struct.pack(form, number)
-        except OverflowError:
-            continue
-        if struct.unpack(form, data)[0] == number:
-            return initial + data
-    return b"\xfb" + struct.pack(">d", number)
+    if -_SINGLE_MAX <= number <= _SINGLE_MAX:
+        data: bytes = _pack_single(number)
+        if _unpack_single(data)[0] == number:
+            if -_HALF_MAX <= number <= _HALF_MAX:
+                half = struct.pack(">e", number)
+                if struct.unpack(">e", half)[0] == number:
+                    return b"\xf9" + half
+            return b"\xfa" + data
+    return b"\xfb" + _pack_double(number)
 
 
 def _timestamp(moment: datetime) -> bytes:
-    """Tag 1: whole seconds as an integer, else a float; microseconds survive until the year 2242."""
+    """Tag 1: whole seconds as an integer, else a float; microseconds survive until the year 2242. Remembered, since
+    one moment stands in an event, its delta and the node."""
+    known = _moments.get(moment)
+    if known is None:
+        known = _timestamp_bytes(moment)
+        if len(_moments) >= _CACHED_MOMENTS:
+            _moments.clear()
+        _moments[moment] = known
+    return known
+
+
+def _timestamp_bytes(moment: datetime) -> bytes:
     if moment.tzinfo is None:
         raise InvalidValue("the timestamp has no time zone", fix="use datetime.now(UTC) or attach tzinfo")
     microseconds = (moment - _EPOCH) // _MICROSECOND
@@ -121,22 +138,24 @@ def _put(value: Value, out: list[bytes], depth: int) -> None:
     kind = type(value)
     if kind is str:
         out.append(_texts.get(value) or _text(value))
-    elif kind is int:
-        out.append(_UINTS[value] if 0 <= value < 256 else _integer(value))
     elif kind is dict:
-        _check_depth(depth)
+        if depth >= MAX_DEPTH:
+            raise _too_deep()
         size = len(value)
         out.append(_MAPS[size] if size < 256 else _head(_MAP, size))
-        if size == 1:
-            for key, item in value.items():
-                out.append(_key(key))
-                _put(item, out, depth + 1)
-            return
-        for key, item in sorted([(_key(k), v) for k, v in value.items()], key=_first):
+        if size > 1:
+            entries = sorted([(_key(key), item) for key, item in value.items()], key=_first)
+        else:
+            entries = [(_key(key), item) for key, item in value.items()]
+        for key, item in entries:
             out.append(key)
-            _put(item, out, depth + 1)
+            if type(item) is str:
+                out.append(_texts.get(item) or _text(item))
+            else:
+                _put(item, out, depth + 1)
     elif kind is list or kind is tuple:
-        _check_depth(depth)
+        if depth >= MAX_DEPTH:
+            raise _too_deep()
         size = len(value)
         out.append(_ARRAYS[size] if size < 256 else _head(_ARRAY, size))
         for item in value:
@@ -144,25 +163,30 @@ def _put(value: Value, out: list[bytes], depth: int) -> None:
                 out.append(_texts.get(item) or _text(item))
             else:
                 _put(item, out, depth + 1)
-    elif value is None:
-        out.append(b"\xf6")
-    elif value is True:
-        out.append(b"\xf5")
-    elif value is False:
-        out.append(b"\xf4")
-    elif kind is bytes:
-        size = len(value)
-        out.append(_BYTES_HEADS[size] if size < 256 else _head(_BYTES, size))
-        out.append(value)
-    elif kind is float:
-        out.append(_float(value))
-    elif kind is datetime:
-        out.append(_timestamp(value))
     else:
-        raise InvalidValue(
-            f"{kind.__name__} is not in the value domain",
-            fix="use null, booleans, numbers, text, bytes, aware datetimes, lists and maps with text keys",
-        )
+        encoder = _SCALARS.get(kind)
+        if encoder is None:
+            raise InvalidValue(
+                f"{kind.__name__} is not in the value domain",
+                fix="use null, booleans, numbers, text, bytes, aware datetimes, lists and maps with text keys",
+            )
+        out.append(encoder(value))
+
+
+def byte_string(data: bytes) -> bytes:
+    """The encoding of a byte string."""
+    size = len(data)
+    return (_BYTES_HEADS[size] if size < 256 else _head(_BYTES, size)) + data
+
+
+_SCALARS: dict[type, Callable[[Any], bytes]] = {
+    type(None): lambda _: b"\xf6",
+    bool: lambda truth: b"\xf5" if truth else b"\xf4",
+    int: lambda number: _UINTS[number] if 0 <= number < 256 else _integer(number),
+    float: _float,
+    bytes: byte_string,
+    datetime: _timestamp,
+}
 
 
 def _key(key: Value) -> bytes:
@@ -171,9 +195,8 @@ def _key(key: Value) -> bytes:
     return _texts.get(key) or _text(key)
 
 
-def _check_depth(depth: int) -> None:
-    if depth >= MAX_DEPTH:
-        raise InvalidValue(f"the value is nested more than {MAX_DEPTH} deep, or contains itself")
+def _too_deep() -> InvalidValue:
+    return InvalidValue(f"the value is nested more than {MAX_DEPTH} deep, or contains itself")
 
 
 def encode(value: Value) -> bytes:
@@ -181,6 +204,12 @@ def encode(value: Value) -> bytes:
     out: list[bytes] = []
     _put(value, out, 0)
     return b"".join(out)
+
+
+def array(*items: bytes) -> bytes:
+    """The encoding of an array of items that are encoded already."""
+    size = len(items)
+    return (_ARRAYS[size] if size < 256 else _head(_ARRAY, size)) + b"".join(items)
 
 
 def load(data: bytes) -> Value:
@@ -208,34 +237,26 @@ def decode(data: bytes) -> Value:
     return value
 
 
-def _normalise_map(value: Mapping[Any, Any], depth: int) -> dict[str, Value]:
-    _check_depth(depth)
-    for key in value:
-        _key(key)
-    return {key: _normalise(item, depth + 1) for key, item in value.items()}
-
-
-def _normalise_list(value: Any, depth: int) -> list[Value]:
-    _check_depth(depth)
-    return [_normalise(item, depth + 1) for item in value]
-
-
 def _normalise(value: Value, depth: int) -> Value:
     kind = type(value)
-    if value is None or kind in (bool, int, bytes):
-        return value
     if kind is str:
         if value not in _texts:
             _text(value)
         return value
-    if kind is float:
-        _float(value)
+    if kind is int or kind is bool or value is None or kind is bytes:
         return value
-    for domain, rule in _CONTAINERS:
-        if isinstance(value, domain):
-            return rule(value, depth)
-    _put(value, [], depth)  # a timestamp passes; anything else is refused with its type's name
-    return value.astimezone(UTC)
+    if kind is dict or isinstance(value, Mapping):
+        if depth >= MAX_DEPTH:
+            raise _too_deep()
+        for key in value:
+            _key(key)
+        return {key: _normalise(item, depth + 1) for key, item in value.items()}
+    if kind is list or isinstance(value, list | tuple | PVector):
+        if depth >= MAX_DEPTH:
+            raise _too_deep()
+        return [_normalise(item, depth + 1) for item in value]
+    _put(value, [], depth)  # a float or timestamp passes; anything else is refused with its type's name
+    return value if kind is float else value.astimezone(UTC)
 
 
 def normalise(value: Value) -> Value:
@@ -253,9 +274,3 @@ def same(a: Value, b: Value) -> bool:
     if type(a) in (str, int, bool, bytes, datetime):
         return True
     return encode(a) == encode(b)
-
-
-_CONTAINERS: tuple[tuple[Any, Callable[[Any, int], Value]], ...] = (
-    (Mapping, _normalise_map),
-    ((list, tuple, PVector), _normalise_list),
-)

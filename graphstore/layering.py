@@ -20,7 +20,7 @@ SWEEPS = 8
 
 
 def turned(vertices: Sequence[int], pairs: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
-    """Arrows that close a cycle in a depth-first walk from the sources, in order: turned, nothing is cyclic."""
+    """Arrows that close a cycle in a depth-first walk from the sources; once turned, nothing is cyclic."""
     out: dict[int, list[int]] = {v: [] for v in vertices}
     sinks = set()
     for a, b in pairs:
@@ -106,7 +106,7 @@ def _walk(vertices: Sequence[int], below: dict[int, list[int]]) -> Iterable[int]
 def _swept(
     layers: list[list[int]], above: dict[int, list[int]], below: dict[int, list[int]], downwards: bool
 ) -> list[list[int]]:
-    """Every layer sorted by the barycentre of the one before it; vertices without neighbours keep their place."""
+    """Every layer sorted by the barycentres of its neighbours in the one before; others keep their place."""
     result = [list(layer) for layer in layers]
     order = range(1, len(layers)) if downwards else range(len(layers) - 2, -1, -1)
     near = above if downwards else below

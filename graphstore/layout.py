@@ -11,7 +11,7 @@ markup may live here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from math import sqrt
 
@@ -29,7 +29,7 @@ BOX_GAP, PART_GAP = 26.0, 44.0
 LAYER_GAP, LABELLED_GAP = 46.0, 20.0
 SLANT, SLANT_ROOM = 0.05, 30.0
 PORT_STEP = 16.0
-LOOP_ROOM = 26.0
+LOOP_ROOM, LOOP_STEP, LABEL_STEP = 12.0, 8.0, 15.0
 LABEL_ROOM = 150.0
 
 
@@ -113,10 +113,21 @@ class _Part:
         for v in self.members:
             width, height = self.picture.boxes[v].size
             self.across[v], self.along[v] = (height, width) if flat else (width, height)
+        for v, own in self.loops_at(loops).items():
+            sizes = [_label_size(self.picture.arrows[i]) for i in own]
+            reach = LOOP_ROOM + LOOP_STEP * len(own)
+            beside = LABEL_STEP * len(own) if flat else max(width for width, _ in sizes)
+            self.across[v] += 2 * (reach + beside)
+            if not flat:
+                self.along[v] = max(self.along[v], LABEL_STEP * len(own))
+            else:
+                self.along[v] = max(self.along[v], *(width for width, _ in sizes))
+
+    def loops_at(self, loops: Iterable[int]) -> dict[int, list[int]]:
+        at: dict[int, list[int]] = {}
         for i in loops:
-            width, height = _label_size(self.picture.arrows[i])
-            v = self.ends[i][0]
-            self.across[v] += 2 * (LOOP_ROOM + (height if flat else width))
+            at.setdefault(self.ends[i][0], []).append(i)
+        return at
 
     def _chains(self, pairs: dict[int, tuple[int, ...]]) -> list[_Chain]:
         """Every arrow with its dummies, shortest first until the budget is spent; then in the given order."""
@@ -228,7 +239,7 @@ class _Drawn:
     def _ways(self, port: float, v: int, side: int) -> list[Point]:
         """From the edge of a box straight to the edge of its layer; `side` 1 leaves, 0 enters."""
         start, end = self.bands[self.part.rank[v]]
-        half = self.part.along[v] / 2 * (1 if side else -1)
+        half = self._box(v).size[0 if self.flat else 1] / 2 * (1 if side else -1)
         return [self._point(port, (start + end) / 2 + half), self._point(port, (start, end)[side])]
 
     def _label(self, chain: _Chain, points: Sequence[Point]) -> Point | None:
@@ -254,24 +265,33 @@ class _Drawn:
         return ports
 
     def loops(self, loops: Iterable[int], rects: dict[int, Rect]) -> dict[int, Route]:
-        """Arrows from a box to itself: a small bow at its side, each further one wider."""
+        """Arrows from a box to itself: bows at its side, each wider, their labels listed beside."""
         result: dict[int, Route] = {}
-        seen: dict[int, int] = {}
-        for i in loops:
-            v = self.part.ends[i][0]
-            nth = seen[v] = seen.get(v, 0) + 1
-            box, reach = rects[v], 8.0 + 8 * nth
-            label_width, label_height = _label_size(self.part.picture.arrows[i])
-            if self.flat:
-                x, y, half = box.centre.x, box.bottom, min(5.0 * nth, box.width / 2 - 4)
-                points = [(x - half, y), (x - half, y + reach), (x + half, y + reach), (x + half, y)]
-                label = Point(x, y + reach + label_height / 2 + 2)
-            else:
-                x, y, half = box.right, box.centre.y, min(5.0 * nth, box.height / 2 - 4)
-                points = [(x, y - half), (x + reach, y - half), (x + reach, y + half), (x, y + half)]
-                label = Point(x + reach + label_width / 2 + 2, y)
-            shown = label if self.part.picture.arrows[i].label else None
-            result[i] = Route(tuple(Point(*p) for p in points), "corner", shown, LABEL_ROOM)
+        for v, own in self.part.loops_at(loops).items():
+            box, furthest = rects[v], LOOP_ROOM + LOOP_STEP * len(own)
+            side, edge, middle = (
+                (box.width, box.bottom, box.centre.x) if self.flat else (box.height, box.right, box.centre.y)
+            )
+            for place, i in enumerate(own):
+                reach = edge + LOOP_ROOM + LOOP_STEP * place
+                half = min(5.0 * (place + 1), side / 2 - 4)
+                bow = (
+                    (edge, middle - half),
+                    (reach, middle - half),
+                    (reach, middle + half),
+                    (edge, middle + half),
+                )
+                points = tuple(self._point(across, along) for across, along in bow)
+                route = Route(points, "corner", None, LABEL_ROOM)
+                arrow = self.part.picture.arrows[i]
+                width, _ = _label_size(arrow)
+                row = LABEL_STEP * (place + 0.5)
+                label = (
+                    Point(middle, edge + furthest + row)
+                    if self.flat
+                    else Point(edge + furthest + width / 2, middle + row - LABEL_STEP * len(own) / 2)
+                )
+                result[i] = replace(route, label=label) if arrow.label else route
         return result
 
 

@@ -69,7 +69,10 @@ def value_text(value: Any) -> str:
     """A property value as a reader expects it: text bare, times in ISO 8601, everything else as JSON."""
     if isinstance(value, str):
         return value
-    return json.dumps(value, ensure_ascii=False, default=_beyond_json).strip('"')
+    try:
+        return json.dumps(value, ensure_ascii=False, default=_beyond_json).strip('"')
+    except ValueError:  # Python refuses to print integers of more than 4,300 digits
+        return f"{type(value).__name__} with a number too long to print"
 
 
 def _beyond_json(value: Any) -> Any:

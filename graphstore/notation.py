@@ -59,7 +59,8 @@ def dot(picture: Picture) -> str:
     rank = "TB" if picture.direction == "down" else "LR"
     lines = [
         "digraph {",
-        f'  graph [rankdir={rank} fontname="Helvetica" labelloc=t labeljust=l label={_quoted(_caption(picture))}]',
+        f'  graph [rankdir={rank} fontname="Helvetica" labelloc=t labeljust=l]',
+        f"  graph [label={_quoted(_caption(picture))}]",
         '  node [fontname="Helvetica" fontsize=11]',
         '  edge [fontname="Helvetica" fontsize=9 arrowsize=0.7]',
         *_dot_region(picture, names, None, "  "),
@@ -150,8 +151,8 @@ def _yaml(text: str) -> str:
 
 
 def _entities(text: str) -> str:
-    """Letters, digits and harmless marks as they are, everything else in ASCII by its code; a row that would be
-    read as a Markdown list has no harmless marks."""
+    """Letters, digits and harmless marks as they are, everything else in ASCII by its code; a row that would
+    be read as a Markdown list has no harmless marks."""
     plain = frozenset(" ") if _LIST_MARK.match(text) else _PLAIN
     return "".join(c if c.isalnum() or c in plain or ord(c) > 127 else f"#{ord(c)};" for c in text)
 
@@ -187,15 +188,17 @@ def _mermaid_arrow(arrow: Arrow, names: dict[str, str]) -> str:
 
 
 def _mermaid_classes(picture: Picture) -> Iterator[str]:
-    looks = {name: look for name, *look in map(_class, picture.boxes)}
-    for name, (tone, solid, faded) in sorted(looks.items(), key=lambda item: item[0]):
+    looks = {look[0]: look for look in map(_class, picture.boxes)}
+    for name in sorted(looks):
+        _, tone, solid, faded = looks[name]
         fill, line, ink = _colours(tone, solid, faded)
         dash = ",stroke-dasharray:4 3" if faded and not solid else ""
         yield f"  classDef {name} fill:{fill},stroke:{line},color:{ink}{dash}"
     for number, frame in enumerate(picture.frames):
         fill = frame.tone.fill.light if frame.style == "lane" else "none"
         dash = "" if frame.style == "lane" else ",stroke-dasharray:6 4"
-        yield f"  style g{number} fill:{fill},stroke:{frame.tone.line.light},color:{frame.tone.ink.light}{dash}"
+        tone = frame.tone
+        yield f"  style g{number} fill:{fill},stroke:{tone.line.light},color:{tone.ink.light}{dash}"
 
 
 def _mermaid_links(arrows: Sequence[Arrow]) -> Iterator[str]:

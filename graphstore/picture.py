@@ -149,7 +149,7 @@ def _property_lines(data: Mapping[str, Any], limit: int) -> list[str]:
 
 def graph_graphml(graph: Graph) -> str:
     """The whole graph in GraphML (Brandes et al. 2002), for yEd, Gephi, Neo4j and others. Scalars keep their
-    type, other values are JSON; `labels` and `label` hold the labels, so a property of that name gets a dot."""
+    type, other values are JSON. `labels` and `label` hold the labels; a property of that name gets a dot."""
     import networkx
 
     result = networkx.MultiDiGraph()

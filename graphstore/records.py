@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from itonami.graphstore.codec import Value, encode, load
+from itonami.graphstore.codec import Value, array, encode, load
 from itonami.graphstore.delta import Delta
 from itonami.graphstore.errors import Corrupt
 
@@ -122,11 +122,7 @@ class Commit:
 
 def encode_record(tx: int, time: int, entries: Sequence[bytes]) -> bytes:
     """A record of entries that are encoded already: nothing but joining is left to do inside the commit."""
-    return b"\x83" + encode(tx) + encode(time) + _array_head(len(entries)) + b"".join(entries)
-
-
-def _array_head(size: int) -> bytes:
-    return encode([None] * size)[:-size] if size else b"\x80"
+    return array(encode(tx), encode(time), array(*entries))
 
 
 @dataclass(frozen=True, slots=True)

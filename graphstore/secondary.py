@@ -11,8 +11,8 @@ Long values are cut; whoever reads compares with the node itself. Only keys and 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import lru_cache
 
 from itonami.graphstore.codec import Value, address, encode
 from itonami.graphstore.delta import Delta
@@ -49,6 +49,7 @@ def ordered(value: Value) -> bytes:
     return b"\x05" + address(encode(value))
 
 
+@lru_cache(maxsize=1_024)
 def pair_prefix(pair: Pair) -> bytes:
     """The part all keys of an index share."""
     return b"\x00".join(part.encode() for part in pair) + b"\x00"
@@ -59,43 +60,52 @@ def key_of(pair: Pair, value: Value) -> bytes:
     return pair_prefix(pair) + ordered(value)
 
 
-def _entries(pairs: Iterable[Pair], node: Node) -> Iterator[tuple[bytes, str]]:
-    for label, key in pairs:
-        if label in node.labels and key in node.data:
-            yield key_of((label, key), node.data[key]), node.id
+@lru_cache(maxsize=64)
+def _by_key(pairs: tuple[Pair, ...]) -> dict[str, tuple[Pair, ...]]:
+    """The declared pairs by property key."""
+    return {key: tuple(pair for pair in pairs if pair[1] == key) for _, key in pairs}
 
 
-def entries_of(pairs: Iterable[Pair], graph: Graph) -> Entries:
-    """All entries of a graph. O(n)."""
-    pairs = tuple(pairs)
-    labels = {label for label, _ in pairs}
+def _entries(pairs: tuple[Pair, ...], id: str, labels: frozenset[str], data: dict[str, Value]) -> Entries:
+    """The entries of properties `data` at a node."""
+    by_key = _by_key(pairs)
     return frozenset(
-        entry
-        for node in graph.items()
-        if isinstance(node, Node) and not labels.isdisjoint(node.labels)
-        for entry in _entries(pairs, node)
+        (key_of(pair, data[key]), id)
+        for key in by_key.keys() & data.keys()
+        for pair in by_key[key]
+        if pair[0] in labels
     )
 
 
-def moved(pairs: Iterable[Pair], delta: Delta, after: Graph) -> tuple[Entries, Entries]:
+def entries_of(pairs: tuple[Pair, ...], graph: Graph) -> Entries:
+    """All entries of a graph. O(n)."""
+    found: set[tuple[bytes, str]] = set()
+    for node in graph.items():
+        if isinstance(node, Node):
+            found |= _entries(pairs, node.id, node.labels, node.data)
+    return frozenset(found)
+
+
+def moved(pairs: tuple[Pair, ...], delta: Delta, after: Graph) -> tuple[Entries, Entries]:
     """The entries a delta takes away and those it brings. O(k log n)."""
-    pairs = tuple(pairs)
     old: set[tuple[bytes, str]] = set()
     new: set[tuple[bytes, str]] = set()
-    keys = {key for _, key in pairs}
     for node in delta.removed_nodes:
-        old.update(_entries(pairs, node))
+        old |= _entries(pairs, node.id, node.labels, node.data)
     for node in delta.added_nodes:
-        new.update(_entries(pairs, node))
+        new |= _entries(pairs, node.id, node.labels, node.data)
+    keys = _by_key(pairs).keys()
     for change in delta.set_nodes:
-        relabelled = change.labels_added or change.labels_removed
-        if not relabelled and keys.isdisjoint(change.before) and keys.isdisjoint(change.after):
-            continue
-        node = after.node(change.id)
-        new.update(_entries(pairs, node))
-        labels = (node.labels - set(change.labels_added)) | set(change.labels_removed)
-        data = {k: v for k, v in node.data.items() if k not in change.after} | change.before
-        old.update(_entries(pairs, Node(node.id, labels, data)))
+        if change.labels_added or change.labels_removed:
+            node = after.node(change.id)
+            labels = (node.labels - set(change.labels_added)) | set(change.labels_removed)
+            data = {k: v for k, v in node.data.items() if k not in change.after} | change.before
+            old |= _entries(pairs, node.id, labels, data)
+            new |= _entries(pairs, node.id, node.labels, node.data)
+        elif not (keys.isdisjoint(change.before) and keys.isdisjoint(change.after)):
+            labels = after.node(change.id).labels
+            old |= _entries(pairs, change.id, labels, change.before)
+            new |= _entries(pairs, change.id, labels, change.after)
     return frozenset(old - new), frozenset(new - old)
 
 

@@ -117,7 +117,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """A line from one box to another. `faded` is pale, `dashed` is dashed, `head` puts a point at the target."""
+    """A line from one box to another. `faded` is pale and dashed; `head` puts a point at the target."""
 
     source: str
     target: str

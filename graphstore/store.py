@@ -371,7 +371,7 @@ class Store:
             for name in list(self._ledger.graphs(txn)):
                 place = self._ledger.place(txn, name)
                 assert place is not None
-                entries = entries_of([pair], self._graph(txn, name, place.tx))
+                entries = entries_of((pair,), self._graph(txn, name, place.tx))
                 self._ledger.put_index(txn, name, place.number, entries)
 
         self._backend.write(declare)

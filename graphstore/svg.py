@@ -81,7 +81,7 @@ def svg(picture: Picture, placement: Placement) -> str:
     sheet.add(f'<rect width="{_n(width)}" height="{_n(height)}" rx="10" {sheet.paint(CANVAS, HAIRLINE)}/>')
     _caption(sheet, picture, width - 2 * MARGIN)
     left = (width - placement.width) / 2
-    sheet.add(f'<g transform="translate({_n(left)} {_n(top)})">')
+    sheet.add(f'<g transform="translate({_xy(left, top)})">')
     _drawing(sheet, picture, placement)
     sheet.add("</g>")
     _legend(sheet, legend, body + 16 + 11)
@@ -130,19 +130,16 @@ class _Sheet:
         rest = ' stroke-width="5" stroke-linejoin="round" paint-order="stroke"' if halo else ""
         rest += f' text-anchor="{anchor}"' if anchor != "start" else ""
         rest += f' font-weight="{weight}"' if weight != 400 else ""
-        self.add(
-            f'<text x="{_n(at.x)}" y="{_n(at.y)}" font-size="{_n(size)}" {around}{rest}>{_escaped(text)}</text>'
-        )
+        where = f'x="{_n(at.x)}" y="{_n(at.y)}" font-size="{_n(size)}"'
+        self.add(f"<text {where} {around}{rest}>{_escaped(text)}</text>")
 
     def icon(self, at: Point, name: str, disc: Colour, faded: bool = False, radius: float = 8.0) -> None:
         """A disc with a pictogram; hollow when faded."""
         fill, ink = (CANVAS, disc) if faded else (disc, CANVAS)
         kind, path = ICONS[name]
         how = f"{self.paint(line=ink)} {_STROKED}" if kind == "stroke" else self.paint(ink)
-        self.add(
-            f'<g transform="translate({_n(at.x)} {_n(at.y)})"><circle r="{_n(radius)}" {self.paint(fill, disc)} '
-            f'stroke-width="1.3"/><path d="{path}" {how}/></g>'
-        )
+        circle = f'<circle r="{_n(radius)}" {self.paint(fill, disc)} stroke-width="1.3"/>'
+        self.add(f'<g transform="translate({_xy(*at)})">{circle}<path d="{path}" {how}/></g>')
 
     def style(self) -> str:
         """The dark palette, for readers who prefer it."""
@@ -153,6 +150,10 @@ class _Sheet:
 def _n(number: float) -> str:
     text = f"{number:.1f}".removesuffix(".0")
     return "0" if text == "-0" else text
+
+
+def _xy(x: float, y: float) -> str:
+    return f"{_n(x)} {_n(y)}"
 
 
 def _escaped(text: str) -> str:
@@ -211,9 +212,8 @@ def _legend(sheet: _Sheet, rows: list[list[tuple[LegendEntry, float]]], y: float
             else:
                 dash = ' stroke-dasharray="4 3"' if entry.dashed else ""
                 line = FADED_LINE if entry.faded else entry.tone.line
-                sheet.add(
-                    f'<path d="M{_n(x)} {_n(y)}h18" fill="none" {sheet.paint(line=line)} stroke-width="1.6"{dash}/>'
-                )
+                look = f'fill="none" {sheet.paint(line=line)} stroke-width="1.6"{dash}'
+                sheet.add(f'<path d="M{_xy(x, y)}h18" {look}/>')
             sheet.text(Point(x + 23, y + 4), entry.text, LINE_SIZE, MUTED)
             x = MARGIN + end
         y += 22
@@ -266,9 +266,8 @@ def _dash(box: Box) -> str:
 
 
 def _draw_box(sheet: _Sheet, box: Box, rect: Rect) -> None:
-    sheet.add(
-        f'<rect {_rect(rect)} rx="8" {sheet.paint(box.tone.fill, box.tone.line)} stroke-width="1.3"{_dash(box)}/>'
-    )
+    look = sheet.paint(box.tone.fill, box.tone.line)
+    sheet.add(f'<rect {_rect(rect)} rx="8" {look} stroke-width="1.3"{_dash(box)}/>')
     x, y = rect.x + PAD_X, rect.y + PAD_Y
     if box.icon:
         sheet.icon(Point(x + 8, rect.centre.y), box.icon, box.tone.line, box.faded)
@@ -289,7 +288,8 @@ def _draw_box(sheet: _Sheet, box: Box, rect: Rect) -> None:
 
 def _draw_diamond(sheet: _Sheet, box: Box, rect: Rect) -> None:
     c = rect.centre
-    path = f"M{_n(c.x)} {_n(rect.y)}L{_n(rect.right)} {_n(c.y)}L{_n(c.x)} {_n(rect.bottom)}L{_n(rect.x)} {_n(c.y)}Z"
+    corners = ((c.x, rect.y), (rect.right, c.y), (c.x, rect.bottom), (rect.x, c.y))
+    path = f"M{'L'.join(_xy(x, y) for x, y in corners)}Z"
     look = sheet.paint(box.tone.fill, box.tone.line)
     sheet.add(f'<path d="{path}" {look} stroke-width="1.3" stroke-linejoin="round"{_dash(box)}/>')
     title = elided(box.title, TEXT_ROOM / 2, TITLE_SIZE - 1, True)
@@ -350,7 +350,7 @@ def _arrow(sheet: _Sheet, arrow: Arrow, route: Route) -> None:
         x, y = tip.x - dx * HEAD, tip.y - dy * HEAD
         w = HEAD * 0.52
         left, right = (x - dy * w, y + dx * w), (x + dy * w, y - dx * w)
-        corners = "L".join(f"{_n(a)} {_n(b)}" for a, b in (tip, left, right))
+        corners = "L".join(_xy(a, b) for a, b in (tip, left, right))
         head = f'<path d="M{corners}Z" {sheet.paint(colour)}/>'
         points[-1] = Point(tip.x - dx * (HEAD - 1), tip.y - dy * (HEAD - 1))
     dash = ' stroke-dasharray="5 4"' if arrow.dashed or arrow.faded else ""
@@ -371,7 +371,7 @@ def _direction(before: Point, tip: Point, bend: str) -> tuple[float, float]:
 
 def _cornered(points: Sequence[Point]) -> str:
     """A polyline with rounded corners."""
-    path = [f"M{_n(points[0].x)} {_n(points[0].y)}"]
+    path = [f"M{_xy(*points[0])}"]
     for a, b, c in zip(points, points[1:], points[2:], strict=False):
         before, after = hypot(b.x - a.x, b.y - a.y), hypot(c.x - b.x, c.y - b.y)
         radius = min(CORNER, before / 2, after / 2)
@@ -379,21 +379,21 @@ def _cornered(points: Sequence[Point]) -> str:
             continue
         start = Point(b.x + (a.x - b.x) * radius / before, b.y + (a.y - b.y) * radius / before)
         end = Point(b.x + (c.x - b.x) * radius / after, b.y + (c.y - b.y) * radius / after)
-        path.append(f"L{_n(start.x)} {_n(start.y)}Q{_n(b.x)} {_n(b.y)} {_n(end.x)} {_n(end.y)}")
-    path.append(f"L{_n(points[-1].x)} {_n(points[-1].y)}")
+        path.append(f"L{_xy(*start)}Q{_xy(*b)} {_xy(*end)}")
+    path.append(f"L{_xy(*points[-1])}")
     return "".join(path)
 
 
 def _curved(points: Sequence[Point], flat: bool) -> str:
     """Cubic curves that leave and enter every point along one axis."""
-    path = [f"M{_n(points[0].x)} {_n(points[0].y)}"]
+    path = [f"M{_xy(*points[0])}"]
     for a, b in pairwise(points):
         if a.x == b.x or a.y == b.y:
-            path.append(f"L{_n(b.x)} {_n(b.y)}")
+            path.append(f"L{_xy(*b)}")
             continue
         middle = Point((a.x + b.x) / 2, (a.y + b.y) / 2)
         first, second = ((middle.x, a.y), (middle.x, b.y)) if flat else ((a.x, middle.y), (b.x, middle.y))
-        path.append(f"C{_n(first[0])} {_n(first[1])} {_n(second[0])} {_n(second[1])} {_n(b.x)} {_n(b.y)}")
+        path.append(f"C{_xy(*first)} {_xy(*second)} {_xy(*b)}")
     return "".join(path)
 
 

@@ -19,7 +19,7 @@ from typing import Any, Protocol, Union
 
 from blake3 import blake3
 
-from itonami.graphstore.codec import encode
+from itonami.graphstore.codec import array, byte_string, encode
 
 __all__ = ["Branch", "Item", "Leaf", "Stub", "Tree", "delete", "differing", "get", "items", "put", "root"]
 
@@ -50,7 +50,7 @@ class Leaf:
 
     @property
     def encoded(self) -> bytes:
-        return encode([bytes.fromhex(self.path), self.item.record])
+        return array(byte_string(bytes.fromhex(self.path)), byte_string(self.item.record))
 
     @property
     def hash(self) -> bytes:
@@ -74,7 +74,8 @@ class Branch:
     def encoded(self) -> bytes:
         ordered = sorted(self.children)
         hashes = b"".join([self.children[nibble].hash for nibble in ordered])
-        return encode([self.path, sum([_BIT[nibble] for nibble in ordered]), hashes])
+        bitmap = sum([_BIT[nibble] for nibble in ordered])
+        return array(encode(self.path), encode(bitmap), byte_string(hashes))
 
     @property
     def hash(self) -> bytes:

@@ -18,6 +18,7 @@ Habel and Plump, ICGT 2002; the agenda after Miranker, TREAT, AAAI 1987.
 from itonami.rules.agenda import Agenda, Bind, Firing, Redirect, quiesce
 from itonami.rules.errors import NotQuiescent, RewriteError, RuleError
 from itonami.rules.gluing import Dangling, Identification, gluing
+from itonami.rules.grammar import Grammar
 from itonami.rules.match import Match, find, matches
 from itonami.rules.pattern import Assignment, EdgePattern, Nac, NodePattern, Pattern, Relabel
 from itonami.rules.replay import replay
@@ -35,6 +36,7 @@ __all__ = [
     "Dangling",
     "EdgePattern",
     "Firing",
+    "Grammar",
     "Identification",
     "Match",
     "Nac",

@@ -19,7 +19,7 @@ from itonami.graphstore.head import Head
 from itonami.rules.errors import NotQuiescent
 from itonami.rules.match import Match, find
 from itonami.rules.program import Ids
-from itonami.rules.rewrite import apply
+from itonami.rules.rewrite import check_bound, fire
 from itonami.rules.rule import Rule
 from itonami.rules.ruleset import RuleSet
 from itonami.rules.step import Step
@@ -118,7 +118,7 @@ def quiesce(
             raise NotQuiescent(limit)
         fired += 1
         rule, match, params = firing
-        agenda.fired(head, rule, apply(head, rule, match, params, found=True))
+        agenda.fired(head, rule, fire(head, rule, match.ids, params))
         yield firing
 
 
@@ -128,14 +128,15 @@ def _bound(head: Head, ruleset: RuleSet, rule: Rule, ids: Ids, bind: Bind) -> Fi
     if not rule.parameters:
         return rule, match, {}
     params = bind(rule, head, match)
-    if isinstance(params, Redirect):
-        target, values = ruleset[params.rule], normalise(params.params)
-        anchor = {v: match[v] for v in target.variables if v in rule.variables}
-        other = find(target, head, anchor, values)
-        return None if other is None else (target, other, values)
     if params is None:
         return None
+    if isinstance(params, Redirect):
+        target, values = ruleset[params.rule], normalise(params.params)
+        check_bound(target, values)
+        found = find(target, head, {v: match[v] for v in target.variables if v in rule.variables}, values)
+        return None if found is None else (target, found, values)
     values = normalise(params)
+    check_bound(rule, values)
     if rule.guard_parameters and not rule.program.holds(guarded=True)(head, values, ids):
         return None
     return rule, match, values

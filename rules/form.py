@@ -19,7 +19,7 @@ from itonami.rules.pattern import Assignment, EdgePattern, Nac, NodePattern, Pat
 from itonami.rules.rule import Rule
 from itonami.rules.term import Binary, Id, Labels, ListOf, Property, Term, literal, parse_term
 
-__all__ = ["form_of", "rule_of"]
+__all__ = ["form_of", "labels_of", "listed", "rule_of", "typed"]
 
 _KEYS = frozenset(
     ("name", "event", "priority", "external", "L", "K", "R", "nacs", "where", "set", "relabel", "distinct")
@@ -34,7 +34,7 @@ def rule_of(obj: Any) -> Rule:
     """The rule of a JSON object. Raises `RuleError`. O(size)."""
     if not isinstance(obj, dict):
         raise RuleError(f"a rule is a JSON object, not {type(obj).__name__}")
-    name = _typed(obj, "name", str, "rule")
+    name = typed(obj, "name", str, "rule")
     place = f"rule {name!r}"
     if unknown := obj.keys() - _KEYS:
         raise RuleError(f"{min(unknown)!r} is no key of a rule", where=place, fix=f"use {', '.join(sorted(_KEYS))}")
@@ -44,11 +44,11 @@ def rule_of(obj: Any) -> Rule:
     if "relabel" in obj:
         relabels = tuple(
             Relabel(_text(r, "id", place), tuple(r.get("add", ())), tuple(r.get("remove", ())))
-            for r in _list(obj, "relabel", place)
+            for r in listed(obj, "relabel", place)
         )
     sets = [
         Assignment(_text(s, "id", place), _text(s, "key", place), parse_term(_text(s, "value", place)))
-        for s in _list(obj, "set", place)
+        for s in listed(obj, "set", place)
     ]
     return Rule(
         name=name,
@@ -57,12 +57,12 @@ def rule_of(obj: Any) -> Rule:
         + tuple(v for v in left.edges if v not in right.edges),
         create=right.pattern(without=left),
         where=(*left.conditions(), *_distinct(obj, place), *_terms(obj, place)),
-        nacs=tuple(_nac(nac, left, place) for nac in _list(obj, "nacs", place)),
+        nacs=tuple(_nac(nac, left, place) for nac in listed(obj, "nacs", place)),
         assignments=(*changed, *sets),
         relabels=relabels,
-        event=_typed(obj, "event", str, place, ""),
-        priority=_typed(obj, "priority", int, place, 0),
-        external=_typed(obj, "external", bool, place, False),
+        event=typed(obj, "event", str, place, ""),
+        priority=typed(obj, "priority", int, place, 0),
+        external=typed(obj, "external", bool, place, False),
     )
 
 
@@ -77,17 +77,17 @@ class _Side:
         self.labels: dict[str, tuple[str, ...] | None] = {}
         self.edges: dict[str, EdgePattern] = {}
         self.attributes: dict[str, dict[str, Any]] = {}
-        for node in _list(obj, "nodes", where):
+        for node in listed(obj, "nodes", where):
             id = self._new(_text(node, "id", where), where)
-            self.labels[id] = _labels(node, where)
-            self.attributes[id] = _typed(node, "attributes", dict, where, {})
-        for count, edge in enumerate(_list(obj, "edges", where)):
-            id = self._new(_typed(edge, "id", str, where, f"_{name}{count}"), where)
+            self.labels[id] = labels_of(node, where)
+            self.attributes[id] = typed(node, "attributes", dict, where, {})
+        for count, edge in enumerate(listed(obj, "edges", where)):
+            id = self._new(typed(edge, "id", str, where, f"_{name}{count}"), where)
             label = _text(edge, "label", where)
             self.edges[id] = EdgePattern(
                 id, _text(edge, "src", where), None if label == ANY else label, _text(edge, "tgt", where)
             )
-            self.attributes[id] = _typed(edge, "attributes", dict, where, {})
+            self.attributes[id] = typed(edge, "attributes", dict, where, {})
 
     def _new(self, id: str, where: str) -> str:
         if id in self.labels or id in self.edges:
@@ -164,26 +164,28 @@ def _nac(obj: Any, left: _Side, place: str) -> Nac:
 
 
 def _distinct(obj: dict[str, Any], place: str) -> Iterator[Term]:
-    for pair in _list(obj, "distinct", place, list):
+    for pair in listed(obj, "distinct", place, list):
         if len(pair) != 2 or not all(isinstance(id, str) for id in pair):
             raise RuleError("distinct holds pairs of node ids", where=place)
         yield Binary("<>", Id(pair[0]), Id(pair[1]))
 
 
 def _terms(obj: dict[str, Any], place: str) -> tuple[Term, ...]:
-    return tuple(parse_term(text) for text in _list(obj, "where", place, str))
+    return tuple(parse_term(text) for text in listed(obj, "where", place, str))
 
 
-def _labels(node: dict[str, Any], where: str) -> tuple[str, ...] | None:
+def labels_of(node: dict[str, Any], where: str) -> tuple[str, ...] | None:
+    """The labels of a node of the form; None for any."""
     if "labels" in node:
-        labels = _list(node, "labels", where, str)
+        labels = listed(node, "labels", where, str)
         return tuple(labels) or None
     label = _text(node, "label", where)
     return None if label == ANY else () if label == NONE else (label,)
 
 
-def _list(obj: dict[str, Any], key: str, where: str, kind: type = dict) -> list[Any]:
-    items = _typed(obj, key, list, where, [])
+def listed(obj: dict[str, Any], key: str, where: str, kind: type = dict) -> list[Any]:
+    """The list under a key (default: empty), its items checked to be of one type."""
+    items = typed(obj, key, list, where, [])
     for item in items:
         if not isinstance(item, kind):
             raise RuleError(f"{key!r} holds a {type(item).__name__}, not a {kind.__name__}", where=where)
@@ -191,10 +193,11 @@ def _list(obj: dict[str, Any], key: str, where: str, kind: type = dict) -> list[
 
 
 def _text(obj: dict[str, Any], key: str, where: str) -> str:
-    return _typed(obj, key, str, where)
+    return typed(obj, key, str, where)
 
 
-def _typed(obj: dict[str, Any], key: str, kind: type, where: str, default: Any = None) -> Any:
+def typed(obj: dict[str, Any], key: str, kind: type, where: str, default: Any = None) -> Any:
+    """The value under a key, checked to be of one type; `RuleError` says where it is not."""
     value = obj.get(key, default)
     if type(value) is not kind:
         problem = "is missing" if value is None else f"is a {type(value).__name__}, not a {kind.__name__}"

@@ -90,13 +90,12 @@ def find(
     anchor: Mapping[str, str] | None = None,
     params: Mapping[str, Value] | None = None,
 ) -> Match | None:
-    """The first match through the anchored ids at which the rule applies (gluing included), or None.
+    """The first match through the anchored ids at which the rule applies (gluing included), or None. An anchor
+    that is no variable of L is a `RewriteError`.
 
     O(1) in the size of the graph where the pattern is connected and its buckets are small."""
     anchor = anchor or {}
-    for variable in anchor:
-        if variable not in rule.variables:
-            raise RewriteError(f"{variable!r} is no variable of L", where=f"rule {rule.name!r}")
     finder = rule.program.finder(tuple(anchor), guarded=params is not None)
-    ids = next(finder(head, params, *anchor.values()), None)
-    return None if ids is None else Match(rule, ids)
+    for ids in finder(head, params, *anchor.values()):
+        return Match(rule, ids)
+    return None

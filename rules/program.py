@@ -15,6 +15,7 @@ from itonami.graphstore.codec import Value
 from itonami.graphstore.head import Head
 from itonami.rules.effect import effect
 from itonami.rules.emit import TABLES, Source, ids_of, places_of
+from itonami.rules.errors import RewriteError
 from itonami.rules.pattern import Nac, Pattern
 from itonami.rules.plan import Follow, plan
 from itonami.rules.search import Check, Search, degree
@@ -80,6 +81,9 @@ def _finder(rule: Rule, anchors: tuple[str, ...], injective: bool, applicable: b
     checks = _checks(source, rule, injective, guarded)
     if applicable:
         checks += _dangling(source, rule)
+    for variable in anchors:
+        if variable not in source.places:
+            raise RewriteError(f"{variable!r} is no variable of L", where=f"rule {rule.name!r}")
     search = Search(source, rule.L.nodes, rule.L.edges, injective=injective, checks=checks, yields=ids_of(rule.L))
     names = [search.place(variable, "i" if rule.L.node(variable) else "x") for variable in anchors]
     with source.block(f"def find({', '.join(['head', 'params', *names])}):"):

@@ -24,10 +24,11 @@ from itonami.graphstore.head import Head
 from itonami.rules.errors import RewriteError
 from itonami.rules.gluing import gluing
 from itonami.rules.match import Match
+from itonami.rules.program import Ids
 from itonami.rules.rule import Rule
 from itonami.rules.step import Step
 
-__all__ = ["Rewrite", "apply", "rewrite", "undo"]
+__all__ = ["Rewrite", "apply", "check_bound", "fire", "rewrite", "undo"]
 
 _ID_LENGTH = 26
 _BASE32 = b"abcdefghijklmnopqrstuvwxyz234567" * 8  # a byte's low five bits (RFC 4648, section 6, in lower case)
@@ -56,13 +57,22 @@ def apply(
     The match, the conditions, the NACs and gluing are checked, unless the caller has just `found` it on this very
     head with these parameters. Raises `RewriteError`, before anything is changed. About 3 us."""
     values = normalise(params) if params else _NO_PARAMS
-    for name in rule.parameters:
-        if name not in values:
-            raise RewriteError(f"parameter ${name} is not bound", where=f"rule {rule.name!r}")
+    check_bound(rule, values)
     if not found:
         _check(head, rule, match, values)
-    program, ids = rule.program, match.ids
-    return program.fire(head, values, ids, _created_ids(head, rule, ids) if rule.created else ())
+    return fire(head, rule, match.ids, values)
+
+
+def fire(head: Head, rule: Rule, ids: Ids, params: Mapping[str, Value]) -> Step:
+    """`apply` without any check: ids are a match at which the rule applies, all parameters are bound and plain."""
+    return rule.program.fire(head, params, ids, _created_ids(head, rule, ids) if rule.created else ())
+
+
+def check_bound(rule: Rule, params: Mapping[str, Value]) -> None:
+    """`RewriteError` unless every parameter of the rule is bound."""
+    for name in rule.parameters:
+        if name not in params:
+            raise RewriteError(f"parameter ${name} is not bound", where=f"rule {rule.name!r}")
 
 
 def _check(head: Head, rule: Rule, match: Match, params: Mapping[str, Value]) -> None:
@@ -73,12 +83,14 @@ def _check(head: Head, rule: Rule, match: Match, params: Mapping[str, Value]) ->
         raise RewriteError(str(witness), where=where, witness=witness)
 
 
-def _created_ids(head: Head, rule: Rule, ids: tuple[str, ...]) -> tuple[str, ...]:
+def _created_ids(head: Head, rule: Rule, ids: Ids) -> Ids:
     """The ids of R - K: 26 base32 digits each (130 bits), in order from the extended BLAKE3 output over the rule's
     address, the match and the counters read. A rule that breaks the law of fresh ids (`laws.check_fresh`) may meet
     an id again; then the next stretch of the output is taken."""
-    counters = [_read(head, ids[at], key) for at, key in rule.counter_places]
-    hashed, length, start = blake3(rule.address + encode([*ids, None, *counters])), rule.created * _ID_LENGTH, 0
+    source = rule.address + "".join([f"{len(id)}:{id}," for id in ids]).encode()
+    if rule.counter_places:
+        source += encode([_read(head, ids[at], key) for at, key in rule.counter_places])
+    hashed, length, start = blake3(source), rule.created * _ID_LENGTH, 0
     while True:
         text = hashed.digest(length=length, seek=start).translate(_BASE32).decode()
         new = tuple([text[at : at + _ID_LENGTH] for at in range(0, length, _ID_LENGTH)])

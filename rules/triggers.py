@@ -47,17 +47,18 @@ class Route:
     finder: int
     anchored: bool
 
-    def seeds(self, head: Head, id: str) -> Iterator[Seed]:
-        """The seeds at the far end."""
+    def follow(self, head: Head, id: str, seeds: list[Seed]) -> None:
+        """Add the seeds at the far end."""
         if not self.anchored:
-            yield self.finder, ""
-            return
-        ids = {id}
-        for label, forward in self.hops:
-            step = head.out if forward else head.into
-            ids = {e.target if forward else e.source for at in ids for e in step(at, label)}
-        for at in ids:
-            yield self.finder, at
+            seeds.append((self.finder, ""))
+        elif not self.hops:
+            seeds.append((self.finder, id))
+        else:
+            ids = {id}
+            for label, forward in self.hops:
+                step = head.out if forward else head.into
+                ids = {e.target if forward else e.source for at in ids for e in step(at, label)}
+            seeds += [(self.finder, at) for at in ids]
 
 
 @dataclass(slots=True)
@@ -173,74 +174,72 @@ class Triggers:
 
     # -- the seeds -----------------------------------------------------------------------------------------
 
-    def everywhere(self) -> Iterator[Seed]:
+    def everywhere(self) -> list[Seed]:
         """The seeds that search the whole graph for every rule."""
-        return ((number, "") for number in self._everywhere)
+        return [(number, "") for number in self._everywhere]
 
-    def seeds(self, head: Head, step: Step) -> Iterator[Seed]:
+    def seeds(self, head: Head, step: Step) -> list[Seed]:
         """The seeds of a change, on the head after it; some may come twice."""
+        seeds: list[Seed] = []
         for edge in step.created_edges:
-            yield from self._of_created_edge(edge)
+            self._of_created_edge(edge, seeds)
         for node in step.created_nodes:
-            for labels, number in self._created_nodes:
-                if labels <= node.labels:
-                    yield number, node.id
+            seeds += [(number, node.id) for labels, number in self._created_nodes if labels <= node.labels]
         for id, keys, labels_changed in step.changed_nodes:
-            if (found := head.node_by_id.get(id)) is not None:
-                yield from self._of_changed_node(head, found, keys, labels_changed)
+            if (changed := head.node_by_id.get(id)) is not None:
+                self._of_changed_node(head, changed, keys, labels_changed, seeds)
         for id, keys, _ in step.changed_edges:
-            if (changed := head.edge_by_id.get(id)) is not None:
-                yield from self._of_changed_edge(head, changed, keys)
+            if (changed_edge := head.edge_by_id.get(id)) is not None:
+                self._of_changed_edge(head, changed_edge, keys, seeds)
         for edge in step.deleted_edges:
-            yield from self._of_deleted_edge(head, edge)
+            self._of_deleted_edge(head, edge, seeds)
         for node in step.deleted_nodes:
             for labels, route in self._nac_nodes:
                 if labels <= node.labels:
-                    yield from route.seeds(head, node.id)
+                    route.follow(head, node.id, seeds)
+        return seeds
 
-    def _of_created_edge(self, edge: Edge) -> Iterator[Seed]:
+    def _of_created_edge(self, edge: Edge, seeds: list[Seed]) -> None:
         for label in (edge.label, None):
             for number in self._created_edges.get(label, ()):
-                yield number, edge.id
+                seeds.append((number, edge.id))
 
     def _of_changed_node(
-        self, head: Head, node: Node, keys: tuple[str, ...], labels_changed: tuple[str, ...]
-    ) -> Iterator[Seed]:
+        self, head: Head, node: Node, keys: tuple[str, ...], changed: tuple[str, ...], seeds: list[Seed]
+    ) -> None:
         id, has = node.id, node.labels
         for key in keys:
             if (reads := self._node_keys.get(key)) is not None:
                 for labels, number in reads.of(node.data.get(key)):
                     if labels <= has:
-                        yield number, id
+                        seeds.append((number, id))
             for route in self._nac_node_keys.get(key, ()):
-                yield from route.seeds(head, id)
-        if labels_changed:
-            for label in (*labels_changed, None):
+                route.follow(head, id, seeds)
+        if changed:
+            for label in (*changed, None):
                 for labels, number in self._node_labels.get(label, ()):
                     if labels <= has:
-                        yield number, id
+                        seeds.append((number, id))
                 for route in self._nac_node_labels.get(label, ()):
-                    yield from route.seeds(head, id)
+                    route.follow(head, id, seeds)
 
-    def _of_changed_edge(self, head: Head, edge: Edge, keys: tuple[str, ...]) -> Iterator[Seed]:
+    def _of_changed_edge(self, head: Head, edge: Edge, keys: tuple[str, ...], seeds: list[Seed]) -> None:
         for key in keys:
             for label, number in self._edge_keys.get(key, ()):
                 if label is None or label == edge.label:
-                    yield number, edge.id
+                    seeds.append((number, edge.id))
             for label, forward, route in self._nac_edge_keys.get(key, ()):
                 if label is None or label == edge.label:
-                    yield from route.seeds(head, edge.source if forward else edge.target)
+                    route.follow(head, edge.source if forward else edge.target, seeds)
 
-    def _of_deleted_edge(self, head: Head, edge: Edge) -> Iterator[Seed]:
+    def _of_deleted_edge(self, head: Head, edge: Edge, seeds: list[Seed]) -> None:
         for label in (edge.label, None):
             for forward, route in self._nac_edges.get(label, ()):
-                yield from route.seeds(head, edge.source if forward else edge.target)
+                route.follow(head, edge.source if forward else edge.target, seeds)
         if self._dangling:
             for id in (edge.source, edge.target):
                 if (node := head.node_by_id.get(id)) is not None:
-                    for labels, number in self._dangling:
-                        if labels <= node.labels:
-                            yield number, id
+                    seeds += [(number, id) for labels, number in self._dangling if labels <= node.labels]
 
 
 def _needed_texts(term: Term) -> list[str] | None:

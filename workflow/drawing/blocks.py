@@ -35,8 +35,8 @@ Joint = tuple[Arrow, Route]
 @dataclass(frozen=True, slots=True)
 class Block:
     """A piece of a drawing in the rectangle `x`, `y`, `width`, `height`. Flow enters box `first` at (`axis`,
-    `enter`) and leaves box `last` at (`axis`, `leave`). `hanging` are pieces not yet placed, each with the id of
-    the box it undoes. `ran` says whether anything in it began, `passed` whether flow went through."""
+    `enter`) and leaves box `last` at (`axis`, `leave`). `hanging` are pieces not yet placed, each with the id
+    of the box it undoes. `ran` says whether anything in it began, `passed` whether flow went through."""
 
     x: float
     y: float
@@ -98,8 +98,8 @@ def boxed(box: Box, ran: bool, passed: bool, width: float | None = None) -> Bloc
 
 
 def joined(blocks: Sequence[Block], arrows: Iterable[Joint] = (), leave_by: Block | None = None) -> Block:
-    """Placed blocks and the arrows among them as one block at the origin. Flow enters the first and leaves the
-    last, or `leave_by`. O(size)."""
+    """Placed blocks and the arrows among them as one block at the origin. Flow enters the first and leaves
+    the last, or `leave_by`. O(size)."""
     first, last = blocks[0], leave_by or blocks[-1]
     left, top = min(block.x for block in blocks), min(block.y for block in blocks)
     whole = Block(

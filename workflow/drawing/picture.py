@@ -218,7 +218,7 @@ def _wide_enough(branch: Block, child: Step) -> Block:
 
 
 def _to_branch(diamond: Rect, branch: Block) -> Route:
-    """Out of the nearest corner, along, and straight down into the branch; the guard stands on the way down."""
+    """Out of the nearest corner, along, and straight down into the branch, the guard on the way."""
     centre, x = diamond.centre, branch.axis
     if abs(x - centre.x) < 1:
         way = [Point(x, diamond.bottom)]

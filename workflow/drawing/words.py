@@ -7,6 +7,7 @@ clock, so what is under way says since when. No markup may live here.
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import pairwise
 
 from itonami.workflow.drawing.tree import MORE, RunTree, Step
 
@@ -24,7 +25,7 @@ def duration_text(seconds: float) -> str:
     if seconds < 59.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
-    for (large, name), (small, part) in zip(_UNITS, _UNITS[1:], strict=False):
+    for (large, name), (small, part) in pairwise(_UNITS):
         if whole >= large:
             rest = whole % large // small
             return f"{whole // large} {name} {rest} {part}" if rest else f"{whole // large} {name}"

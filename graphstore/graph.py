@@ -365,8 +365,24 @@ class Graph:
         return graph_svg(self)
 
 
-def changed_keys(before: dict[str, Value], after: dict[str, Value]) -> tuple[dict[str, Value], dict[str, Value]]:
+_ABSENT = object()
+
+
+def changed_keys(
+    before: dict[str, Value], after: dict[str, Value]
+) -> tuple[dict[str, Value], dict[str, Value]]:
     """The entries of two property maps that differ, each side's own."""
-    old = {k: v for k, v in before.items() if k not in after or not same(v, after[k])}
-    new = {k: v for k, v in after.items() if k not in before or not same(v, before[k])}
+    old: dict[str, Value] = {}
+    new: dict[str, Value] = {}
+    for key, value in after.items():
+        was = before.get(key, _ABSENT)
+        if was is value:
+            continue
+        if was is _ABSENT:
+            new[key] = value
+        elif not same(was, value):
+            old[key], new[key] = was, value
+    for key, value in before.items():
+        if key not in after:
+            old[key] = value
     return old, new

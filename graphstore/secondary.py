@@ -15,7 +15,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from itonami.graphstore.codec import Value, address, encode
-from itonami.graphstore.delta import Delta
+from itonami.graphstore.delta import Change, Delta
 from itonami.graphstore.graph import Graph, Node, hashed
 from itonami.graphstore.records import microseconds
 
@@ -94,7 +94,6 @@ def moved(pairs: tuple[Pair, ...], delta: Delta, after: Graph) -> tuple[Entries,
         old |= _entries(pairs, node.id, node.labels, node.data)
     for node in delta.added_nodes:
         new |= _entries(pairs, node.id, node.labels, node.data)
-    keys = _by_key(pairs).keys()
     for change in delta.set_nodes:
         if change.labels_added or change.labels_removed:
             node = after.node(change.id)
@@ -102,11 +101,30 @@ def moved(pairs: tuple[Pair, ...], delta: Delta, after: Graph) -> tuple[Entries,
             data = {k: v for k, v in node.data.items() if k not in change.after} | change.before
             old |= _entries(pairs, node.id, labels, data)
             new |= _entries(pairs, node.id, node.labels, node.data)
-        elif not (keys.isdisjoint(change.before) and keys.isdisjoint(change.after)):
-            labels = after.node(change.id).labels
-            old |= _entries(pairs, change.id, labels, change.before)
-            new |= _entries(pairs, change.id, labels, change.after)
+        else:
+            _of_change(pairs, change, after, old, new)
     return frozenset(old - new), frozenset(new - old)
+
+
+def _of_change(
+    pairs: tuple[Pair, ...],
+    change: Change,
+    after: Graph,
+    old: set[tuple[bytes, str]],
+    new: set[tuple[bytes, str]],
+) -> None:
+    """A node whose labels stay: only the keys that changed matter."""
+    labels: frozenset[str] | None = None
+    for key, declared in _by_key(pairs).items():
+        if key not in change.before and key not in change.after:
+            continue
+        labels = after.node(change.id).labels if labels is None else labels
+        for pair in declared:
+            if pair[0] in labels:
+                if key in change.before:
+                    old.add((key_of(pair, change.before[key]), change.id))
+                if key in change.after:
+                    new.add((key_of(pair, change.after[key]), change.id))
 
 
 def full_key(key: bytes, graph_number: bytes, node_id: str) -> bytes:

@@ -17,11 +17,10 @@ from blake3 import blake3
 from itonami.graphstore.codec import encode, load
 from itonami.graphstore.errors import Corrupt
 from itonami.graphstore.graph import item_of
-from itonami.graphstore.trie import Branch, Leaf, Stub, Subtree, Tree
+from itonami.graphstore.trie import NIBBLES, Branch, Leaf, Stub, Subtree, Tree
 
 __all__ = ["Shelf", "unshelve"]
 
-_NIBBLES = "0123456789abcdef"
 _LOCATION_BYTES = 8
 
 
@@ -63,7 +62,7 @@ class Shelf:
         return node
 
     def _children(self, bitmap: int, hashes: bytes, locations: bytes) -> dict[str, Subtree]:
-        nibbles = [nibble for bit, nibble in enumerate(_NIBBLES) if bitmap >> bit & 1]
+        nibbles = [nibble for bit, nibble in enumerate(NIBBLES) if bitmap >> bit & 1]
         if not len(nibbles) * 32 == len(hashes) == len(locations) * 4:
             raise ValueError("hashes, locations and bitmap differ in number")
         return {
@@ -110,7 +109,7 @@ def _unsaved(tree: Leaf | Branch) -> list[Leaf | Branch]:
 
 
 def _with_locations(branch: Branch) -> bytes:
-    children = [branch.children[nibble] for nibble in sorted(branch.children)]
+    children = branch.children.values()
     locations = b"".join((child.location or 0).to_bytes(_LOCATION_BYTES, "big") for child in children)
-    bitmap = sum(1 << _NIBBLES.index(nibble) for nibble in branch.children)
+    bitmap = sum(1 << NIBBLES.index(nibble) for nibble in branch.children)
     return encode([branch.path, bitmap, b"".join(child.hash for child in children), locations])

@@ -229,6 +229,8 @@ def _drawing(sheet: _Sheet, picture: Picture, placement: Placement) -> None:
     routed = sorted(zip(picture.arrows, placement.routes, strict=True), key=lambda pair: not pair[0].faded)
     for arrow, route in routed:
         _arrow(sheet, arrow, route)
+    for frame in picture.frames:
+        _frame_title(sheet, frame, placement.frames[frame.id])
     for box in picture.boxes:
         rect = placement.boxes[box.id]
         sheet.add(f"<g>{_tooltip(box.tooltip or box.title)}")
@@ -245,16 +247,16 @@ def _drawing(sheet: _Sheet, picture: Picture, placement: Placement) -> None:
 
 
 def _frame(sheet: _Sheet, frame: Frame, rect: Rect) -> None:
-    lane = frame.style == "lane"
-    look = (
-        sheet.paint(frame.tone.fill)
-        if lane
-        else f'{sheet.paint(CANVAS, frame.tone.line)} stroke-dasharray="6 4"'
-    )
-    sheet.add(f'<g>{_tooltip(frame.tooltip or frame.title)}<rect {_rect(rect)} rx="12" {look}/>')
+    look = sheet.paint(frame.tone.fill)
+    if frame.style == "frame":
+        look = f'{sheet.paint(CANVAS, frame.tone.line)} stroke-dasharray="6 4"'
+    sheet.add(f'<g>{_tooltip(frame.tooltip or frame.title)}<rect {_rect(rect)} rx="12" {look}/></g>')
+
+
+def _frame_title(sheet: _Sheet, frame: Frame, rect: Rect) -> None:
     title = elided(frame.title, rect.width - 28, LINE_SIZE, True)
-    sheet.text(Point(rect.x + 14, rect.y + 19), title, LINE_SIZE, frame.tone.ink, weight=600)
-    sheet.add("</g>")
+    at, halo = Point(rect.x + 14, rect.y + 19), frame.style == "frame"
+    sheet.text(at, title, LINE_SIZE, frame.tone.ink, weight=600, halo=halo)
 
 
 def _rect(rect: Rect) -> str:

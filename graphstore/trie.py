@@ -15,6 +15,7 @@ is a child that was not read yet. No knowledge of graphs, of LMDB or of versions
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, Protocol, Union
 
 from blake3 import blake3
@@ -24,8 +25,13 @@ from itonami.graphstore.codec import array, byte_string, encode
 __all__ = ["Branch", "Item", "Leaf", "Stub", "Tree", "delete", "differing", "get", "items", "put", "root"]
 
 EMPTY_ROOT = blake3(encode([])).digest()
-_NIBBLES = "0123456789abcdef"
-_BIT = {nibble: 1 << i for i, nibble in enumerate(_NIBBLES)}
+NIBBLES = "0123456789abcdef"
+
+
+@lru_cache(maxsize=65_536)
+def _bitmap(nibbles: str) -> bytes:
+    """The encoded bitmap of the children that are there."""
+    return encode(sum(1 << NIBBLES.index(nibble) for nibble in nibbles))
 
 
 class Item(Protocol):
@@ -60,7 +66,7 @@ class Leaf:
 
 
 class Branch:
-    """Two to sixteen subtrees that share `path` and part at the next nibble."""
+    """Two to sixteen subtrees that share `path` and part at the next nibble; `children` is in order of nibble."""
 
     __slots__ = ("_hash", "children", "location", "path")
 
@@ -72,10 +78,8 @@ class Branch:
 
     @property
     def encoded(self) -> bytes:
-        ordered = sorted(self.children)
-        hashes = b"".join([self.children[nibble].hash for nibble in ordered])
-        bitmap = sum([_BIT[nibble] for nibble in ordered])
-        return array(encode(self.path), encode(bitmap), byte_string(hashes))
+        hashes = b"".join([child._hash or child.hash for child in self.children.values()])
+        return array(encode(self.path), _bitmap("".join(self.children)), byte_string(hashes))
 
     @property
     def hash(self) -> bytes:
@@ -94,16 +98,20 @@ class Branch:
 class Stub:
     """A subtree known by hash and location, not yet read."""
 
-    __slots__ = ("_reader", "hash", "location")
+    __slots__ = ("_hash", "_reader", "location")
 
     def __init__(self, hash: bytes, location: int, reader: Callable[[int, bytes], Leaf | Branch]) -> None:
-        self.hash = hash
+        self._hash = hash
         self.location = location
         self._reader = reader
 
+    @property
+    def hash(self) -> bytes:
+        return self._hash
+
     def read(self) -> Leaf | Branch:
         """The subtree; the reader checks it against the hash."""
-        return self._reader(self.location, self.hash)
+        return self._reader(self.location, self._hash)
 
 
 Subtree = Union[Leaf, Branch, Stub]  # noqa: UP007 - forward reference at run time
@@ -134,12 +142,18 @@ def put(tree: Tree, path: str, item: Any) -> Leaf | Branch:
         return Leaf(path, item)
     if type(tree) is Branch and path.startswith(tree.path):
         nibble = path[len(tree.path)]
-        children = dict(tree.children)
         child = tree.child(nibble)
-        children[nibble] = Leaf(path, item) if child is None else put(child, path, item)
+        if child is None:
+            return Branch(tree.path, _ordered({**tree.children, nibble: Leaf(path, item)}))
+        children = dict(tree.children)
+        children[nibble] = put(child, path, item)
         return Branch(tree.path, children)
     at = _parting(tree.path, path)
-    return Branch(path[:at], {tree.path[at]: tree, path[at]: Leaf(path, item)})
+    return Branch(path[:at], _ordered({tree.path[at]: tree, path[at]: Leaf(path, item)}))
+
+
+def _ordered(children: dict[str, Subtree]) -> dict[str, Subtree]:
+    return {nibble: children[nibble] for nibble in sorted(children)}
 
 
 def _parting(a: str, b: str) -> int:
@@ -193,7 +207,7 @@ def _walk(node: Leaf | Branch) -> Iterator[Any]:
         if isinstance(top, Leaf):
             yield top.item
             continue
-        for nibble in sorted(top.children, reverse=True):
+        for nibble in reversed(top.children):
             child = top.child(nibble)
             assert child is not None
             stack.append(child)

@@ -1,5 +1,6 @@
 """Paths shared by all tests: the folder of helpers, and the conformance data of others where it is there."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -10,7 +11,19 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 settings.register_profile("default", deadline=None, max_examples=60)
 settings.register_profile("soak", deadline=None, max_examples=2_000)
-settings.load_profile("default")
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", action="store_true", help="run the long tests too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--soak"):
+        for item in items:
+            if "soak" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="long: run by `make soak`"))
+
 
 REPO = Path(__file__).parent.parent
 CONFORMANCE = REPO.parent / "shared" / "conformance"

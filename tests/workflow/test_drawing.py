@@ -268,6 +268,15 @@ def test_a_saga_is_a_frame_with_its_compensations_in_a_lane_beside():
     assert placement.boxes["refund"].centre.y == placement.boxes["charge"].centre.y
 
 
+def test_what_undoes_a_step_stands_beside_it_even_over_a_wide_parallel():
+    wide = op("Parallel", "wide", *(act(f"branch-{i}") for i in range(6)))
+    graph = run_of(op("Seq", "main", act("plan", undo=act("unplan")), wide))
+    _, placement = run_drawing(run_tree(graph))
+    plan, unplan = placement.boxes["plan"], placement.boxes["unplan"]
+    assert plan.centre.y == unplan.centre.y
+    assert 0 < unplan.x - plan.right < 100
+
+
 def test_the_terminal_tree_tells_the_story_of_the_run():
     ended = NOON + timedelta(seconds=290)
     error = {"type": "E", "message": "torn"}

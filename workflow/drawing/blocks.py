@@ -7,13 +7,13 @@ digraphs", SIAM J. Comput. 11(2), 1982):
     stacked:  a over b, axes aligned        beside:  a | b | c, tops aligned        hung:  a -> what undoes it
 
 So straight successions are straight, and blocks never overlap because their rectangles never do. What hangs
-at a block waits until `settled` puts it in a column at the right, each piece beside its source where there
-is room. Only composition may live here: what is drawn for which step is the matter of `picture`.
+at a block waits until `settled` puts it at the right, beside its source where there is room. Only composition
+may live here: what is drawn for which step is the matter of `picture`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -150,22 +150,52 @@ def hung(block: Block, undo: Block) -> Block:
     return replace(block, hanging=(*block.hanging, (block.first, undo)))
 
 
-def settled(block: Block, link: Linked) -> Block:
-    """`block` with what hangs at it in a column at the right, joined to its sources."""
+def settled(block: Block, link: Linked, column: bool = False) -> Block:
+    """`block` with what hangs at it placed at the right, joined to its sources: each piece beside its source
+    where there is room, or all in one `column`. O(size * groups)."""
     placed: list[Block] = []
     arrows: list[Joint] = []
-    left, free = block.right + HANG_GAP, block.y
-    sources = sorted(block.hanging, key=lambda item: block.rect(item[0]).centre.y)
-    for number, (source, piece) in enumerate(sources):
-        start = block.rect(source)
-        beside_it = start.centre.y - piece.rect(piece.first).centre.y
-        undo = piece.moved(left - piece.x, max(free - piece.y, beside_it))
-        free = undo.bottom + HUNG_GAP
-        channel = left - HANG_GAP / 2 + 5 * (number % 3 - 1)
-        arrows.append((link(source, undo.first, undo), _aside(start, undo.rect(undo.first), channel)))
-        placed.append(undo)
+    for group in _groups(block):
+        top = min(min(start.y, piece.y) for start, _, piece in group)
+        edge = block.right if column else _edge(block, top, group[-1][2].bottom)
+        for number, (start, source, piece) in enumerate(group):
+            undo = piece.moved(edge + HANG_GAP - piece.x, 0)
+            channel = edge + HANG_GAP / 2 + 5 * (number % 3 - 1)
+            arrows.append((link(source, undo.first, undo), _aside(start, undo.rect(undo.first), channel)))
+            placed.append(undo)
     bare = replace(block, hanging=())
     return joined([bare, *placed], arrows, leave_by=bare) if placed else block
+
+
+def _groups(block: Block) -> Iterator[list[tuple[Rect, str, Block]]]:
+    """What hangs at a block from the top, at its height: pieces that push each other down stay together."""
+    sources = sorted(block.hanging, key=lambda item: block.rect(item[0]).centre.y)
+    group: list[tuple[Rect, str, Block]] = []
+    free = block.y
+    for source, piece in sources:
+        start = block.rect(source)
+        beside_it = start.centre.y - piece.rect(piece.first).centre.y
+        undo = piece.moved(0, max(free - piece.y, beside_it))
+        if group and min(start.y, undo.y) > free:
+            yield group
+            group = []
+        group.append((start, source, undo))
+        free = undo.bottom + HUNG_GAP
+    if group:
+        yield group
+
+
+def _edge(block: Block, top: float, bottom: float) -> float:
+    """How far right anything of a block reaches between two heights."""
+    top, bottom = top - HUNG_GAP, bottom + HUNG_GAP
+    rects = [rect for _, rect in (*block.boxes, *block.frames)]
+    reach = [rect.right for rect in rects if rect.y < bottom and rect.bottom > top]
+    for _, route in block.arrows:
+        label = route.label_room / 2 if route.label else 0.0
+        for a, b in pairwise(route.points):
+            if min(a.y, b.y) < bottom and max(a.y, b.y) > top:
+                reach.append(max(a.x, b.x) + label)
+    return max(reach, default=block.right)
 
 
 def _aside(start: Rect, target: Rect, channel: float) -> Route:

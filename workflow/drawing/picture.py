@@ -242,7 +242,7 @@ def _saga(step: Step) -> Block:
     main = stacked([_block(child) for child in step.children], _flow) if step.children else _seq(step)
     lane = Frame(part_id(step.id, "lane"), "compensation", COMPENSATION, "lane", parent=step.id)
     hanging = tuple((source, piece.within(lane.id)) for source, piece in main.hanging)
-    body = settled(replace(main, hanging=hanging), _undoing)
+    body = settled(replace(main, hanging=hanging), _undoing, column=True)
     columns = [body]
     if step.compensation:
         event = Box(

@@ -1,0 +1,287 @@
+"""Rules as data: text and JSON round trips, the laws of well-formed rules, and hostile text."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from naive_rules import graphs, rules
+
+from itonami.rules import RewriteError, Rule, RuleError, RuleSet, gluing, matches, parse_rules, rewrite
+from itonami.rules.pattern import EdgePattern, NodePattern, Pattern
+
+TEXT = """
+# Start the next step of a sequence.
+rule seq_next
+  event StepStarted
+  match (s:Seq)-[:CHILD]->(a:Step)-[d:NEXT]->(b:Step {status: 'pending'}), (b)<-[:OF]-(), (s)-->(a)
+  where s.status = 'running' and (a.status in ['succeeded', 'skipped'] or a.n > $n)
+  not (b)-[:BLOCKED_BY]->()
+  not (x:Step)-[:WAITS {since: 1}]->(b) where x.status = 'running'
+  set b.status = 'running', b.started = $time
+  unset b.error
+  label b +Active -Idle
+  delete d
+  create (s)-[:READY]->(b), (n:Token:Small {n: 1, of: id(s)})-[:AT]->(b)
+rule done external priority -5
+  match (a:Activity)
+  set a.n = a.n + 1
+"""
+
+
+def test_the_text_form_by_example():
+    rule, done = parse_rules(TEXT)
+    assert (rule.name, rule.event, rule.priority, rule.external) == ("seq_next", "StepStarted", 0, False)
+    assert (done.name, done.event, done.priority, done.external) == ("done", "done", -5, True)
+    assert rule.variables == ("s", "a", "b", "_2", "_1", "d", "_3", "_4")
+    assert rule.L.edge("_3") == EdgePattern("_3", "_2", "OF", "b")
+    assert rule.L.edge("_4") == EdgePattern("_4", "s", None, "a")
+    assert rule.delete == ("d",)
+    assert [str(term) for term in rule.where] == [
+        "b.status = 'pending'",
+        "s.status = 'running'",
+        "a.status in ['succeeded', 'skipped'] or a.n > $n",
+    ]
+    assert [str(term) for term in rule.nacs[1].where] == ["_7.since = 1", "x.status = 'running'"]
+    assert rule.parameters == ("n", "time")
+    assert rule.guard_parameters == {"n"}
+    assert rule.R.node("b") == NodePattern("b", ("Active", "Step"))
+    assert rule.create.node("n") == NodePattern("n", ("Small", "Token"))
+    assert done.counters == (("a", "n"),)
+
+
+@pytest.mark.parametrize("rule", parse_rules(TEXT), ids=str)
+def test_text_and_json_give_the_rule_back(rule):
+    assert Rule.parse(str(rule)) == rule
+    assert Rule.from_json(json.loads(json.dumps(rule.to_json()))) == rule
+    assert str(Rule.parse(str(rule))) == str(rule)
+
+
+@given(rules())
+@settings(max_examples=200, deadline=None)
+def test_any_rule_comes_back_from_text_and_json(rule):
+    assert Rule.parse(str(rule)) == rule
+    assert Rule.from_json(json.loads(json.dumps(rule.to_json()))) == rule
+    assert Rule.parse(str(rule)).address == rule.address
+
+
+def test_odd_names_stand_in_backquotes():
+    pattern = Pattern((NodePattern("match", ("A b", "`", "set")), NodePattern("1")), (EdgePattern("é", "1", "", "match"),))
+    rule = Rule(name="a rule's \"name\"", L=pattern)
+    assert Rule.parse(str(rule)) == rule
+    assert Rule.from_json(rule.to_json()) == rule
+
+
+def test_a_set_has_an_address_and_comes_back_from_json_and_text():
+    ruleset = RuleSet.parse(TEXT)
+    assert RuleSet.from_json(ruleset.to_json()) == ruleset == RuleSet.parse(str(ruleset))
+    assert ruleset["done"].external
+    assert RuleSet(reversed(ruleset.rules)) != ruleset
+
+
+# -- JSON of other tools ---------------------------------------------------------------------------------------
+
+
+def form(left, right, **more):
+    return {"name": "r", "L": left, "R": right, **more}
+
+
+def nodes(**labels):
+    return {"nodes": [{"id": id, "label": label} for id, label in labels.items()], "edges": []}
+
+
+def test_labels_star_and_empty_and_attributes_and_distinct_pairs_become_terms():
+    left = {"nodes": [{"id": "a", "label": ""}, {"id": "b", "label": "*", "attributes": {"k": 1}}], "edges": []}
+    right = {"nodes": [{"id": "a", "label": ""}, {"id": "b", "label": "*", "attributes": {"k": 2}}], "edges": []}
+    rule = Rule.from_json(form(left, right, distinct=[["a", "b"]]))
+    assert [str(term) for term in rule.where] == ["labels(a) = []", "b.k = 1", "id(a) <> id(b)"]
+    assert [(a.variable, a.key, str(a.term)) for a in rule.assignments] == [("b", "k", "2")]
+
+
+def test_another_label_in_R_is_a_relabelling():
+    (relabel,) = Rule.from_json(form(nodes(a="A"), nodes(a="B"))).relabels
+    assert (relabel.added, relabel.removed) == (("B",), ("A",))
+
+
+BAD_FORMS = [
+    ([], "JSON object"),
+    ({}, "'name' is missing"),
+    ({"name": 1}, "'name' is a int"),
+    ({"name": "r"}, "L is missing"),
+    (form(nodes(a="A"), nodes(a="A"), colour=1), "no key of a rule"),
+    (form(nodes(a="A"), nodes(a="A"), K=nodes()), "K is not L intersected with R"),
+    (form(nodes(a="A"), nodes(), where=["b.x = 1"]), "not bound"),
+    (form(nodes(a="A"), nodes(), where=["a.x ="]), "a value"),
+    (form({"nodes": [], "edges": [{"id": "e", "src": "a", "label": "X", "tgt": "a"}]}, nodes()), "no end 'a'"),
+    (form({"nodes": [{"id": "a"}], "edges": []}, nodes()), "'label' is missing"),
+    (form({"nodes": [{"id": "a", "label": "A", "attributes": {"k": {}}}]}, nodes()), "no literal"),
+    (form(nodes(a="A"), nodes(), distinct=[["a"]]), "pairs"),
+]
+
+
+@pytest.mark.parametrize(("obj", "what"), BAD_FORMS)
+def test_a_bad_form_is_refused_with_the_reason(obj, what):
+    with pytest.raises(RuleError, match=what):
+        Rule.from_json(obj)
+
+
+# -- the laws --------------------------------------------------------------------------------------------------
+
+LAWS = [
+    ("match (a)-[e:X]->(b) delete a", 1, "K is no graph"),
+    ("match (a)\n delete b", 2, "deleted but not matched"),
+    ("match (a)-[e:X]->(b) delete a, e create (a)-[:Y]->(b)", 1, "R is no graph"),
+    ("match (a)\n create (a)-[]->(b)", 2, "has no label"),
+    ("match (a)-[e:X]->(b)\n create (a)-[e:Y]->(b)", 1, "already matched"),
+    ("match (a:A) create (a:B)-[:X]->(c)", 1, "cannot give it labels"),
+    ("match (a)\n where b.x = 1", 1, "not bound"),
+    ("match (a)\n not (a)-[:X]->(b) where c.x = 1", 1, "not bound"),
+    ("match (a)\n delete a\n set a.x = 1", 3, "is deleted"),
+    ("match (a)\n set b.x = 1", 2, "not bound"),
+    ("match (a) set a.x = 1, a.x = 2", 1, "set twice"),
+    ("match (a)\n create (n) set n.x = n.y", 2, "no properties yet"),
+    ("match (a)-[e:X]->(b) label e +Y", 1, "no node that is kept"),
+    ("match (a) label a +Y -Y", 1, "both added to and removed"),
+    ("match (a) label a +Y, a +Z", 1, "relabelled twice"),
+    ("match (a)-[a:X]->(b)", 1, "names two elements"),
+    ("match (a)-[e:X]->(b) not (b)-[e:X]->(a)", 1, "other ends"),
+    ("match (a)-[e:X]->(b) not (e)-[:X]->(a)", 1, "an edge of L and a node"),
+    ("match (a)-[e:X]->(b), (b)-[e:X]->(a)", 1, "drawn twice, differently"),
+    ("match (a)-[:`*`]->(b)", 1, "reserved for any label"),
+    ("match " + ", ".join(f"(n{k})" for k in range(81)), 1, "81 elements"),
+    ("match (a) event x event y", 1, "given twice"),
+    ("match (a) priority 1.5", 1, "integer"),
+    ("match (a) where a.x = 1 set", 1, "a variable is expected"),
+    ("match (a)<-[:X]->(b)", 1, "to draw a node"),
+    ("fetch (a)", 1, "a clause is expected"),
+    ("match (a {x: 1)", 1, "to close the properties"),
+    ("match (match)", 1, "reserved word"),
+    ("match (a) rule s", 1, "one rule is expected"),
+    ("match (" + "a" * 300 + ")", 1, "300 bytes"),
+]
+
+
+@pytest.mark.parametrize(("clauses", "line", "what"), LAWS)
+def test_an_ill_formed_rule_is_refused_with_the_law_and_the_place(clauses, line, what):
+    with pytest.raises(RuleError, match=what) as refused:
+        Rule.parse(f"rule r {clauses}")
+    assert refused.value.line in (line, None)
+    assert refused.value.line is not None or "one rule" in what
+
+
+HOSTILE = [
+    "rule r match (a {x: '\"); import os; os._exit(1) #'})",
+    "rule r match (a:`\"\"\" + __import__('os')._exit(1) + \"\"\"`)",
+    "rule r match (a) where a.x = '{0.__class__}' and a.`{{}}` = $`__import__`",
+    "rule `'; raise SystemExit` match (`a\n b`)-[`e'`:`]->`]->(`\\`) set `\\`.`'` = '\\\\' delete `e'`",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@given(graph=graphs(max_nodes=2))
+@settings(max_examples=5, deadline=None)
+def test_nothing_of_a_rules_text_is_ever_run(text, graph):
+    rule = Rule.parse(text)
+    assert Rule.parse(str(rule)) == rule
+    for match in matches(rule, graph, params={"__import__": 1}):
+        rewrite(graph, rule, match, {"__import__": 1})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rule r match " + "(" * 1_000_000,
+        "rule r match (a) where " + "(" * 100_000,
+        "rule r match (a) where " + "not " * 60_000 + "a.x",
+        "rule r match (a) where a.x = " + "[" * 200_000,
+        "rule r match (a) where " + " and ".join(["a.x = 1"] * 30_000),
+        "rule r match " + "(a)-[:X]->" * 20_000 + "(a)",
+        "'" * 99_999,
+        "`" * 99_999,
+        "\x00" * 1000,
+        "rule r match (a) where a.x = 1" + "0" * 100_000,
+    ],
+    ids=lambda text: text[:40],
+)
+def test_hostile_text_of_a_megabyte_or_a_depth_gives_a_rule_error(text):
+    with pytest.raises(RuleError):
+        parse_rules(text)
+
+
+@given(st.text("rule match(a)-[:X]->{x:1}'`\"\\ \n$<>.,=#set", max_size=60))
+@settings(max_examples=300, deadline=None)
+def test_any_text_parses_or_gives_a_rule_error(text):
+    try:
+        for rule in parse_rules("rule r " + text):
+            assert Rule.parse(str(rule)) == rule
+    except RuleError:
+        pass
+
+
+def test_a_wide_condition_is_compiled_and_a_wide_pattern_too():
+    """As many elements as a rule may have: more loops than CPython nests in one function."""
+    from itonami.graphstore import Graph
+
+    text = "rule r match (hub)" + "".join(f", (hub)-[e{k}:X]->(n{k})" for k in range(39))
+    rule, graph = Rule.parse(text), Graph().evolver()
+    graph.add_node(id="hub")
+    for k in range(39):
+        graph.add_node(id=f"m{k:02}")
+        graph.add_edge("hub", "X", f"m{k:02}", id=f"x{k:02}")
+    match = next(matches(rule, graph.persistent()))
+    assert match["n0"] == "m00"
+    assert rule.program.holds()(__import__("itonami.graphstore").graphstore.Head.of(graph.persistent()), None, match.ids)
+    lone = Rule.parse("rule r match " + ", ".join(f"(n{k})" for k in range(80)))
+    assert list(matches(lone, graph.persistent())) == []
+
+
+# -- the inverse -----------------------------------------------------------------------------------------------
+
+
+@given(rules(), graphs())
+@settings(max_examples=150, deadline=None)
+def test_the_inverse_rule_undoes_structure_and_labels_at_the_comatch(rule, graph):
+    from dataclasses import replace
+
+    rule = replace(rule, assignments=(), where=(), nacs=())
+    back = rule.inverse()
+    for match in matches(rule, graph):
+        if gluing(rule, match, graph) is not None or changes_nothing_but(rule, match, graph):
+            continue
+        done = rewrite(graph, rule, match)
+        assert done.comatch.rule == back
+        undone = rewrite(done.graph, back, done.comatch).graph
+        assert sorted(sorted(n.labels) for n in undone.nodes()) == sorted(sorted(n.labels) for n in graph.nodes())
+        ends = sorted((e.label, e.source in graph, e.target in graph) for e in undone.edges())
+        assert len(ends) == len(list(graph.edges()))
+
+
+def changes_nothing_but(rule, match, graph):
+    """What a rule does not say cannot come back: a label that was there already, an edge label of any kind."""
+    vague = any(e.label is None and e.variable in rule.delete for e in rule.L.edges)
+    for relabel in rule.relabels:
+        has = graph.node(match[relabel.variable]).labels
+        vague |= bool(set(relabel.added) & has) or not set(relabel.removed) <= has
+    hidden = (
+        set(graph.node(match[n.variable]).labels) != set(n.labels) for n in rule.L.nodes if n.variable in rule.delete
+    )
+    return vague or any(hidden)
+
+
+def test_what_an_inverse_cannot_know_is_a_parameter():
+    rule = Rule.parse("rule r match (a {s: 'x'})-[e:X]->(b) where a.t is null delete e set a.s = 'y', a.t = 1, a.u = 2")
+    assert str(rule.inverse()).splitlines()[2:] == [
+        "  where a.s = 'y' and a.t = 1 and a.u = 2",
+        "  set a.s = 'x'",
+        "  unset a.t",
+        "  set a.u = $was_a_u",
+        "  create (a)-[e:X]->(b)",
+    ]
+    assert rule.inverse().inverse().name == "r"
+
+
+def test_ids_that_are_too_few_are_no_match():
+    from itonami.rules import Match
+
+    with pytest.raises(RewriteError, match="1 ids are no match of 3 variables"):
+        Match.from_ids(Rule.parse("rule r match (a)-[e:X]->(b)"), ["1"])

@@ -1,12 +1,10 @@
 """The versioned Merkle graph store: graphs as values, transactions as versions, events as the truth.
 
-    with Store.open("state.itonami") as store:
-        with store.transaction("order-17", event="placed") as graph:
-            order = graph.add_node("Order", state="new")
-        store.at("order-17", "HEAD").node(order)["state"]
+with Store.open("state.itonami") as store:
+    with store.transaction("order-17", event="placed") as graph:
+        order = graph.add_node("Order", state="new")
+    store.at("order-17", "HEAD").node(order)["state"]
 """
-
-from pyrsistent import freeze, thaw
 
 from itonami.graphstore.delta import Change, Delta
 from itonami.graphstore.errors import (
@@ -29,6 +27,7 @@ from itonami.graphstore.points import Point
 from itonami.graphstore.records import Commit, Entry, Event, Version
 from itonami.graphstore.store import Store
 from itonami.graphstore.verify import Report
+from pyrsistent import freeze, thaw
 
 __all__ = [
     "HEADER",

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import lmdb
-
 from itonami.graphstore.errors import (
     Corrupt,
     NotAStore,
@@ -251,7 +250,9 @@ def _check_vacant(path: Path, create: bool) -> None:
     if not path.exists():
         if create:
             return
-        raise NotAStore("there is no store", where=str(path), fix="check the path, or start a run to make one")
+        raise NotAStore(
+            "there is no store", where=str(path), fix="check the path, or start a run to make one"
+        )
     if not path.is_dir():
         raise NotAStore("this is a file, not a store", where=str(path), fix="name the store's directory")
     if not create or any(path.iterdir()):

@@ -22,11 +22,21 @@ from typing import Any
 
 import cbor2
 from blake3 import blake3
+from itonami.graphstore.errors import Corrupt, InvalidValue
 from pyrsistent import PVector
 
-from itonami.graphstore.errors import Corrupt, InvalidValue
-
-__all__ = ["ADDRESS_BYTES", "Value", "address", "array", "byte_string", "decode", "encode", "load", "normalise", "same"]
+__all__ = [
+    "ADDRESS_BYTES",
+    "Value",
+    "address",
+    "array",
+    "byte_string",
+    "decode",
+    "encode",
+    "load",
+    "normalise",
+    "same",
+]
 
 Value = Any  # JSON's values plus bytes and aware datetimes; mypy cannot state the recursion cheaply
 

@@ -96,9 +96,7 @@ class Delta:
             for item in items:
                 touched = nodes if type(item) is Node else edges
                 touched.setdefault(item.id, [None, None])[side] = item
-        return cls.of(
-            {i: (a, b) for i, (a, b) in nodes.items()}, {i: (a, b) for i, (a, b) in edges.items()}
-        )
+        return cls.of({i: (a, b) for i, (a, b) in nodes.items()}, {i: (a, b) for i, (a, b) in edges.items()})
 
     @classmethod
     def of(
@@ -146,7 +144,7 @@ class Delta:
 
     @classmethod
     def from_list(cls, parts: list[Value]) -> Delta:
-        readers = (Node, Node, Change, Edge, Edge, Change)
+        readers: tuple[Any, ...] = (Node, Node, Change, Edge, Edge, Change)
         if len(parts) > len(readers):
             raise Corrupt("a delta has at most six parts")
         return cls(

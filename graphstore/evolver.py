@@ -206,4 +206,3 @@ def _properties(properties: dict[str, Any] | None, props: dict[str, Any]) -> dic
     for key in merged:
         checked_name(key, "property key")
     return merged
-

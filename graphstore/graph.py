@@ -19,15 +19,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from blake3 import blake3
-from pyrsistent import PMap, freeze, pmap
-
 from itonami.graphstore import trie
 from itonami.graphstore.codec import Value, encode, same
 from itonami.graphstore.errors import Corrupt, NotFound
+from pyrsistent import PMap, freeze, pmap
 
 if TYPE_CHECKING:
     import networkx
-
     from itonami.graphstore.delta import Delta
     from itonami.graphstore.evolver import Evolver
 
@@ -67,7 +65,9 @@ class _Element:
         try:
             return _frozen(self.data[key])
         except KeyError:
-            raise NotFound(f"no property {key!r}", where=f"{type(self).__name__.lower()} {self.id!r}") from None
+            raise NotFound(
+                f"no property {key!r}", where=f"{type(self).__name__.lower()} {self.id!r}"
+            ) from None
 
     def get(self, key: str, default: Value = None) -> Value:
         """The property, or `default`."""

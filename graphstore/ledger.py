@@ -212,7 +212,9 @@ class Ledger:
     def put_pairs(self, txn: Any, pairs: tuple[Pair, ...]) -> None:
         txn.put(b"indices", json.dumps(pairs).encode(), db=self.tables["meta"])
 
-    def index_entries(self, txn: Any, pair: Pair, low: bytes | None = None, high: bytes | None = None) -> Iterator[tuple[str, str]]:
+    def index_entries(
+        self, txn: Any, pair: Pair, low: bytes | None = None, high: bytes | None = None
+    ) -> Iterator[tuple[str, str]]:
         """(graph, node id) of an index between two keys (both inclusive as prefixes), in order of value."""
         prefix = pair_prefix(pair)
         cursor = txn.cursor(db=self.tables["index"])

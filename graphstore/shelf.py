@@ -13,7 +13,6 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from blake3 import blake3
-
 from itonami.graphstore.codec import encode, load
 from itonami.graphstore.errors import Corrupt
 from itonami.graphstore.graph import item_of
@@ -50,7 +49,8 @@ class Shelf:
             fields = load(data)
             if len(fields) == 2:
                 key, record = fields
-                plain, node = data, Leaf(key.hex(), item_of(load(record)), location)
+                plain = data
+                node: Leaf | Branch = Leaf(key.hex(), item_of(load(record)), location)
             else:
                 prefix, bitmap, hashes, locations = fields
                 plain = encode([prefix, bitmap, hashes])
@@ -66,7 +66,9 @@ class Shelf:
         if not len(nibbles) * 32 == len(hashes) == len(locations) * 4:
             raise ValueError("hashes, locations and bitmap differ in number")
         return {
-            nibble: Stub(hashes[i * 32 : i * 32 + 32], int.from_bytes(locations[i * 8 : i * 8 + 8], "big"), self.load)
+            nibble: Stub(
+                hashes[i * 32 : i * 32 + 32], int.from_bytes(locations[i * 8 : i * 8 + 8], "big"), self.load
+            )
             for i, nibble in enumerate(nibbles)
         }
 

@@ -62,7 +62,9 @@ def _now() -> datetime:
 class Store:
     """A directory holding `data.mdb`. Any number of threads, tasks and processes may use one at once."""
 
-    def __init__(self, backend: Backend, *, snapshot_every: int, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(
+        self, backend: Backend, *, snapshot_every: int, clock: Callable[[], datetime] = _now
+    ) -> None:
         if snapshot_every < 1:
             raise InvalidValue(f"snapshot_every must be at least 1, not {snapshot_every}")
         self._backend = backend
@@ -199,7 +201,9 @@ class Store:
             for key, value in wanted.items():
                 if (HEADER, key) in pairs:
                     bound = key_between((HEADER, key), value)
-                    return sorted({g for g, _ in self._ledger.index_entries(txn, (HEADER, key), bound, bound)})
+                    return sorted(
+                        {g for g, _ in self._ledger.index_entries(txn, (HEADER, key), bound, bound)}
+                    )
             return list(self._ledger.graphs(txn))
 
     def __contains__(self, graph: object) -> bool:
@@ -293,9 +297,7 @@ class Store:
         )
         return Transaction(self, checked_name(graph, "graph name"), reason, expected_version)
 
-    def transact(
-        self, graph: str, fn: Callable[[Evolver], T], *, event: str, **reason: Any
-    ) -> T:
+    def transact(self, graph: str, fn: Callable[[Evolver], T], *, event: str, **reason: Any) -> T:
         """Run `fn(evolver)` in a transaction, again on `Conflict`, and return what it returned."""
         for _ in range(ATTEMPTS - 1):
             try:
@@ -382,7 +384,9 @@ class Store:
         bound = key_between((label, key), normalise(value))
         return self._scan((label, key), bound, bound)
 
-    def indexed_range(self, label: str, key: str, low: Value = None, high: Value = None) -> list[tuple[str, str]]:
+    def indexed_range(
+        self, label: str, key: str, low: Value = None, high: Value = None
+    ) -> list[tuple[str, str]]:
         """(graph, node id) in order of value, from `low` to `high`, both included."""
         pair = (label, key)
         return self._scan(

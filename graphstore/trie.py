@@ -19,7 +19,6 @@ from functools import lru_cache
 from typing import Any, Protocol, Union
 
 from blake3 import blake3
-
 from itonami.graphstore.codec import array, byte_string, encode
 
 __all__ = ["Branch", "Item", "Leaf", "Stub", "Tree", "delete", "differing", "get", "items", "put", "root"]
@@ -239,9 +238,7 @@ def differing(a: Tree, b: Tree) -> tuple[list[Any], list[Any]]:
     return only_a, only_b
 
 
-def _against(
-    branch: Branch, other: Leaf | Branch, stack: list[tuple[Tree, Tree]], *, left: bool
-) -> None:
+def _against(branch: Branch, other: Leaf | Branch, stack: list[tuple[Tree, Tree]], *, left: bool) -> None:
     """Compare a subtree that lies below `branch` with the child it belongs to, the rest with nothing."""
     own = other.path[len(branch.path)]
     for nibble in sorted(branch.children.keys() | {own}):

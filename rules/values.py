@@ -112,7 +112,7 @@ def _arithmetic(operation: Callable[[Value, Value], Value]) -> Callable[[Value, 
             return None
         try:
             return _bounded(operation(a, b))
-        except (OverflowError, ZeroDivisionError):
+        except (OverflowError, ZeroDivisionError, ValueError):  # fmod calls division by zero a ValueError
             return None
 
     return total
@@ -130,7 +130,7 @@ def _remainder(a: Value, b: Value) -> Value:
     """The remainder of `_quotient`: it has the sign of `a`."""
     if type(a) is int and type(b) is int:
         return a - b * _quotient(a, b)
-    return math.fmod(a, b) if b else None
+    return math.fmod(a, b)
 
 
 _add_numbers = _arithmetic(lambda a, b: a + b)

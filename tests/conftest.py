@@ -29,7 +29,7 @@ REPO = Path(__file__).parent.parent
 CONFORMANCE = REPO.parent / "shared" / "conformance"
 
 
-@pytest.fixture()
+@pytest.fixture
 def conformance() -> Path:
     """The folder of others' test data; tests say so when it is not there."""
     if not CONFORMANCE.is_dir():
@@ -37,7 +37,7 @@ def conformance() -> Path:
     return CONFORMANCE
 
 
-@pytest.fixture()
+@pytest.fixture
 def store(tmp_path):
     """A real LMDB store."""
     from itonami.graphstore import Store

@@ -3,12 +3,11 @@
 from datetime import UTC, datetime
 
 from hypothesis import strategies as st
-
 from itonami.graphstore import Graph
 
 texts = st.text(max_size=12)
 names = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=6)
-moments = st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1)).map(lambda t: t.replace(tzinfo=UTC))  # noqa: DTZ001
+moments = st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1)).map(lambda t: t.replace(tzinfo=UTC))
 scalars = (
     st.none()
     | st.booleans()
@@ -19,7 +18,9 @@ scalars = (
     | moments
 )
 values = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4), max_leaves=8
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=8,
 )
 properties = st.dictionaries(names, values, max_size=3)
 

@@ -5,10 +5,9 @@ import json
 import cbor2
 import pytest
 from hypothesis import given
-from strategies import scalars, values
-
 from itonami.graphstore import InvalidValue
 from itonami.graphstore.codec import decode, encode, normalise, same
+from strategies import scalars, values
 
 
 @given(values)
@@ -35,8 +34,30 @@ def test_same_means_same_bytes(a, b):
 
 @pytest.mark.parametrize(
     "data",
-    ["1817", "a2616101616102", "0000", "f97e00", "9fff", "c074323032302d30312d30315430303a30303a30305a", "a10102", "f7", "", "5f"],
-    ids=["long int", "duplicate key", "trailing", "nan", "indefinite", "tag 0", "int key", "undefined", "empty", "cut"],
+    [
+        "1817",
+        "a2616101616102",
+        "0000",
+        "f97e00",
+        "9fff",
+        "c074323032302d30312d30315430303a30303a30305a",
+        "a10102",
+        "f7",
+        "",
+        "5f",
+    ],
+    ids=[
+        "long int",
+        "duplicate key",
+        "trailing",
+        "nan",
+        "indefinite",
+        "tag 0",
+        "int key",
+        "undefined",
+        "empty",
+        "cut",
+    ],
 )
 def test_bytes_that_are_not_canonical_values_are_refused(data):
     with pytest.raises(InvalidValue):

@@ -1,6 +1,7 @@
 """Stories and laws of the store, on real LMDB files."""
 
 import asyncio
+import itertools
 import multiprocessing
 import os
 import threading
@@ -11,8 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from strategies import apply_edits, edits
-
 from itonami.graphstore import (
     Conflict,
     Event,
@@ -26,6 +25,7 @@ from itonami.graphstore import (
     UnsupportedFormat,
 )
 from itonami.graphstore.backend import create_store
+from strategies import apply_edits, edits
 
 
 def test_the_tour_of_the_contract(store):
@@ -122,9 +122,8 @@ def test_several_graphs_change_together_or_not_at_all(store):
     assert store.head("a").version == 1
     with pytest.raises(InvalidValue, match="once"):
         store.commit([write("a", 2), write("a", 2)])
-    with pytest.raises(InvalidValue, match="bytes"):
-        with store.transaction("huge", event="e") as graph:
-            graph.add_node(data="x" * (1 << 20))
+    with pytest.raises(InvalidValue, match="bytes"), store.transaction("huge", event="e") as graph:
+        graph.add_node(data="x" * (1 << 20))
     assert "huge" not in store
     assert store.verify().ok
 
@@ -281,7 +280,7 @@ def test_index_keys_of_numbers_sort_as_the_numbers(numbers):
     from itonami.graphstore.secondary import ordered
 
     by_key = sorted(numbers, key=ordered)
-    assert all(float(a) <= float(b) for a, b in zip(by_key, by_key[1:], strict=False))
+    assert all(float(a) <= float(b) for a, b in itertools.pairwise(by_key))
 
 
 class AgainstADict(RuleBasedStateMachine):

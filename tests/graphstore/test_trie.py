@@ -1,11 +1,8 @@
 """The trie is a function of its content; updates, deletes and diff agree with a dict."""
 
-
 from hypothesis import given
 from hypothesis import strategies as st
-
-from itonami.graphstore import Node
-from itonami.graphstore import trie
+from itonami.graphstore import Node, trie
 
 keys = st.sampled_from([f"{i:02x}{j:02x}" for i in (0, 1, 16, 17, 255) for j in (0, 1, 16, 240)])
 contents = st.dictionaries(keys, st.integers(0, 3), max_size=12)

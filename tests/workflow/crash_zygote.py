@@ -157,7 +157,7 @@ def one_run(path: Path, run: str, kills: int, rng: random.Random, report: dict) 
             if last and step_id not in starts and step_id not in acknowledged:
                 report["not_run"].append([run, step_id])
         under_way = pending
-        if last or said and said[-1][0] == "end":
+        if last or (said and said[-1][0] == "end"):
             report["ended"][run] = status
             return killed
         killed += 1

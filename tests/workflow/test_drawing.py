@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import combinations, count, pairwise
+from random import Random
 from typing import Any
 from xml.etree import ElementTree
 
@@ -85,39 +86,33 @@ def run_of(root: Op, **header: Any) -> Graph:
     return evolver.persistent()
 
 
+def random_tree(random: Random, names: list[str], steps: list[Op], depth: int, scoped: bool = True) -> Op:
+    """A tree of steps of every kind; `steps` gathers them. Inside a compensation nothing is `scoped`."""
+    kinds = ["Activity", "Activity", "Seq", "Parallel", "Decision", "Saga"]
+    kind = random.choice(kinds if depth and len(steps) < 40 else kinds[:1])
+    step = op(kind, f"{len(steps)}{random.choice(names)}", status=random.choice(STATUSES))
+    steps.append(step)
+    if kind == "Activity":
+        step["props"] |= {"activity": random.choice(names), "attempt": random.randint(1, 3)}
+        if scoped and random.random() < 0.5:
+            step["undo"] = random_tree(random, names, steps, depth, scoped=False)
+        return step
+    width = 1 if kind == "Saga" else random.randint(0, 4)
+    step["children"] = tuple(random_tree(random, names, steps, depth - 1, scoped) for _ in range(width))
+    if kind == "Decision":
+        step["props"]["guards"] = random.choices(names, k=max(width - random.randint(0, 1), 0))
+    if kind == "Saga" and random.random() < 0.6:
+        step["flow"] = random_tree(random, names, steps, depth - 1, scoped=False)
+    return step
+
+
 @st.composite
 def runs(draw: st.DrawFn) -> tuple[Graph, list[Op]]:
-    """A run over a random tree of steps, and all its steps."""
+    """A run over a random tree, and all its steps. The tree comes from a seed: drawn trees stay too small."""
+    names = draw(st.lists(st.text(min_size=1, max_size=30), min_size=1, max_size=6))
     steps: list[Op] = []
-    names = draw(st.lists(st.text(min_size=1, max_size=30), min_size=40, max_size=40, unique=True))
-    statuses = st.sampled_from(STATUSES)
-
-    def tree(depth: int, compensable: bool = True) -> Op:
-        kinds = (
-            ["Activity"]
-            if depth == 0 or len(steps) > 24
-            else ["Activity", "Seq", "Parallel", "Decision", "Saga"]
-        )
-        kind = draw(st.sampled_from(kinds))
-        step = op(kind, f"{len(steps)}{names[len(steps) % 40]}", status=draw(statuses))
-        steps.append(step)
-        if kind == "Activity":
-            step["props"] |= {"activity": draw(st.text(max_size=20)), "attempt": draw(st.integers(1, 3))}
-            if compensable and draw(st.integers(0, 2)) == 0:
-                step["undo"] = tree(min(depth, 1), compensable=False)
-            return step
-        width = 1 if kind == "Saga" else draw(st.integers(0, 4))
-        step["children"] = tuple(tree(depth - 1, compensable) for _ in range(width))
-        if kind == "Decision":
-            step["props"]["guards"] = draw(
-                st.lists(st.text(max_size=40), min_size=max(width - 1, 0), max_size=width)
-            )
-        if kind == "Saga" and draw(st.booleans()):
-            step["flow"] = tree(depth - 1, compensable=False)
-        return step
-
-    root = tree(3)
-    return run_of(root, status=draw(statuses)), steps
+    root = random_tree(Random(draw(st.integers(0, 2**32))), names, steps, draw(st.integers(0, 4)))
+    return run_of(root, status=draw(st.sampled_from(STATUSES))), steps
 
 
 ORDER = op(

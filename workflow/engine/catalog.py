@@ -102,11 +102,15 @@ class Catalog:
             for entry in self._store.graphs(kind="definition", workflow=workflow)
         ]
         graphs = [
-            graph for _, graph in sorted(found, key=lambda pair: pair[0]) if version in (None, graph.header["version"])
+            graph
+            for _, graph in sorted(found, key=lambda pair: pair[0])
+            if version in (None, graph.header["version"])
         ]
         if not graphs:
             raise NotFound(
-                f"no workflow {workflow!r}" + (f" of version {version!r}" if version else "") + " is registered",
+                f"no workflow {workflow!r}"
+                + (f" of version {version!r}" if version else "")
+                + " is registered",
                 where=f"store {self._store.path}",
                 fix="run it from its file once",
             )

@@ -37,8 +37,8 @@ class EngineLock:
                 fix="stop it first; `signal`, `cancel` and `terminate` need no engine of their own",
             ) from None
         os.ftruncate(handle, 0)
-        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": datetime.now(UTC).isoformat()}
-        os.pwrite(handle, json.dumps(holder).encode(), 0)
+        said = {"pid": os.getpid(), "host": socket.gethostname(), "since": datetime.now(UTC).isoformat()}
+        os.pwrite(handle, json.dumps(said).encode(), 0)
         self._handle = handle
 
     def release(self) -> None:

@@ -21,8 +21,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ulid import ULID
-
 from itonami.graphstore import HEADER, Conflict, Graph, ItonamiError, NotFound, Store, Version
 from itonami.graphstore.codec import normalise
 from itonami.graphstore.ledger import Write
@@ -41,6 +39,7 @@ from itonami.workflow.engine.rebuild import rebuild
 from itonami.workflow.engine.requests import Request
 from itonami.workflow.engine.run import Run
 from itonami.workflow.engine.timers import Alarm
+from ulid import ULID
 
 __all__ = ["Engine"]
 

@@ -272,6 +272,10 @@ def _sync_directory(path: Path) -> None:
 def _translated(error: lmdb.Error, path: Path) -> Exception:
     """LMDB's errors in our words."""
     where = str(path)
+    if "already open" in str(error):
+        return StoreBusy(
+            "the store is already open in this process", where=where, fix="share that Store object"
+        )
     if isinstance(error, lmdb.InvalidError | lmdb.VersionMismatchError):
         return NotAStore("data.mdb is no LMDB file of this kind", where=where)
     if isinstance(error, lmdb.CorruptedError | lmdb.PageNotFoundError | lmdb.BadTxnError):

@@ -13,12 +13,13 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from itonami.graphstore.errors import StoreClosed
 from itonami.graphstore.records import Version
 
-__all__ = ["Committer"]
+__all__ = ["Committer", "Outcome", "Tell"]
 
 QUEUE_LIMIT = 4_096
 BATCH_LIMIT = 1_024
@@ -26,52 +27,20 @@ BATCH_LIMIT = 1_024
 Outcome = list[Version] | BaseException
 
 
+Tell = Callable[[Outcome], None]
+"""Called once with what became of a request."""
+
+
 class _Waiting:
-    """A request and whom to tell: a thread at a barrier, or an asyncio future in its loop."""
+    """A request, and how to tell its outcome: in the loop given, or else in the committer's own thread."""
 
-    __slots__ = ("_done", "_future", "_loop", "_outcome", "request")
+    __slots__ = ("loop", "outcome", "request", "tell")
 
-    def __init__(self, request: Any, loop: asyncio.AbstractEventLoop | None) -> None:
+    def __init__(self, request: Any, tell: Tell, loop: asyncio.AbstractEventLoop | None) -> None:
         self.request = request
-        self._loop = loop
-        self._outcome: Outcome | None = None
-        self._future: asyncio.Future[list[Version]] | None = loop.create_future() if loop else None
-        self._done: threading.Lock | None = None
-        if loop is None:
-            self._done = threading.Lock()
-            self._done.acquire()
-
-    def settle(self, outcome: Outcome) -> None:
-        self._outcome = outcome
-        if self._done is not None:
-            self._done.release()
-
-    def deliver(self) -> None:
-        """In the loop's own thread: hand the outcome to the future."""
-        assert self._future is not None
-        if self._future.cancelled():
-            return
-        if isinstance(self._outcome, BaseException):
-            self._future.set_exception(self._outcome)
-        elif self._outcome is not None:
-            self._future.set_result(self._outcome)
-
-    def wait(self) -> list[Version]:
-        assert self._done is not None
-        self._done.acquire()
-        if isinstance(self._outcome, BaseException):
-            raise self._outcome
-        assert self._outcome is not None
-        return self._outcome
-
-    @property
-    def future(self) -> asyncio.Future[list[Version]]:
-        assert self._future is not None
-        return self._future
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop | None:
-        return self._loop
+        self.tell = tell
+        self.loop = loop
+        self.outcome: Outcome = []
 
 
 class Committer:
@@ -87,15 +56,29 @@ class Committer:
 
     def submit(self, request: Any) -> list[Version]:
         """Commit and wait, from a thread."""
-        waiting = _Waiting(request, None)
-        self._enqueue(waiting)
-        return waiting.wait()
+        outcomes: list[Outcome] = []
+        done = threading.Lock()
+        done.acquire()
+
+        def tell(outcome: Outcome) -> None:
+            outcomes.append(outcome)
+            done.release()
+
+        self._enqueue(_Waiting(request, tell, None))
+        done.acquire()
+        if isinstance(outcomes[0], BaseException):
+            raise outcomes[0]
+        return outcomes[0]
 
     def submit_async(self, request: Any) -> asyncio.Future[list[Version]]:
         """Queue now, in order of calls; the future of the running loop resolves when it is durable."""
-        waiting = _Waiting(request, asyncio.get_running_loop())
-        self._enqueue(waiting, block=False)
-        return waiting.future
+        future: asyncio.Future[list[Version]] = asyncio.get_running_loop().create_future()
+        self.submit_soon(request, partial(_resolve, future))
+        return future
+
+    def submit_soon(self, request: Any, tell: Tell) -> None:
+        """Queue now, in order of calls; `tell` is called in the running loop when it is durable, or refused."""
+        self._enqueue(_Waiting(request, tell, asyncio.get_running_loop()), block=False)
 
     def _enqueue(self, waiting: _Waiting, *, block: bool = True) -> None:
         with self._condition:
@@ -139,14 +122,27 @@ class Committer:
             outcomes = [error] * len(batch)
         loops: dict[asyncio.AbstractEventLoop, list[_Waiting]] = {}
         for waiting, outcome in zip(batch, outcomes, strict=True):
-            waiting.settle(outcome)
-            if waiting.loop is not None:
+            waiting.outcome = outcome
+            if waiting.loop is None:
+                waiting.tell(outcome)
+            else:
                 loops.setdefault(waiting.loop, []).append(waiting)
         for loop, members in loops.items():
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(_deliver, members)
+            try:
+                loop.call_soon_threadsafe(_tell, members)
+            except RuntimeError:  # the loop was closed: nobody waits in it any more
+                continue
 
 
-def _deliver(members: list[_Waiting]) -> None:
+def _tell(members: list[_Waiting]) -> None:
     for waiting in members:
-        waiting.deliver()
+        waiting.tell(waiting.outcome)
+
+
+def _resolve(future: asyncio.Future[list[Version]], outcome: Outcome) -> None:
+    if future.cancelled():
+        return
+    if isinstance(outcome, BaseException):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)

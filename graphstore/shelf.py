@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from blake3 import blake3
 from itonami.graphstore.codec import encode, load
 from itonami.graphstore.errors import Corrupt
-from itonami.graphstore.graph import item_of
+from itonami.graphstore.graph import Graph, item_of
 from itonami.graphstore.trie import NIBBLES, Branch, Leaf, Stub, Subtree, Tree
 
 __all__ = ["Shelf", "unshelve"]
@@ -35,6 +35,10 @@ class Shelf:
     def __init__(self, backend: _Source) -> None:
         self._backend = backend
         self._table = backend.tables["nodes"]
+
+    def graph(self, location: int, root: bytes) -> Graph:
+        """The graph whose trie lies at a location (0: the empty graph). Nothing below the top is read yet."""
+        return Graph(self.load(location, root) if location else None)
 
     def load(self, location: int, hash: bytes) -> Leaf | Branch:
         """The trie node at a location; `Corrupt` when its bytes do not have that hash. Children stay stubs."""

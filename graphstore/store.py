@@ -16,40 +16,33 @@ import asyncio
 import shutil
 import tempfile
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from itonami.graphstore.backend import Backend
+from itonami.graphstore.cache import Cache
 from itonami.graphstore.codec import Value, normalise, same
-from itonami.graphstore.committer import Committer, Outcome
+from itonami.graphstore.committer import Committer, Tell
 from itonami.graphstore.delta import Delta
-from itonami.graphstore.errors import Conflict, Corrupt, InvalidValue, ItonamiError, NotFound
+from itonami.graphstore.errors import Conflict, InvalidValue, NotFound
 from itonami.graphstore.evolver import Evolver, checked_name
 from itonami.graphstore.graph import HEADER, Graph
-from itonami.graphstore.ledger import (
-    Ledger,
-    Place,
-    Write,
-    check_expected,
-    check_size,
-    key_between,
-    versions_of,
-)
+from itonami.graphstore.ledger import Ledger, Place, Write, key_between
 from itonami.graphstore.points import Point, parse_point
-from itonami.graphstore.records import Commit, Entry, Event, Version, microseconds, moment
-from itonami.graphstore.secondary import Entries, Pair, entries_of, moved
-from itonami.graphstore.shelf import Shelf, unshelve
+from itonami.graphstore.records import Commit, Entry, Event, Version
+from itonami.graphstore.secondary import Pair, entries_of, pair_prefix
+from itonami.graphstore.shelf import Shelf
 from itonami.graphstore.transaction import Transaction
+from itonami.graphstore.writer import Writer
 
 if TYPE_CHECKING:
     from itonami.graphstore.verify import Report
 
 __all__ = ["Store"]
 
-CACHED_GRAPHS = 4_096
+MAX_PAIR_BYTES = 250  # with a cut value, a graph's number and a node's hash it fits an LMDB key
 ATTEMPTS = 1_000  # somebody wins each round, so this many lost in a row means something else is wrong
 
 T = TypeVar("T")
@@ -70,19 +63,14 @@ class Store:
         self._backend = backend
         self._ledger = Ledger(backend.tables)
         self._shelf = Shelf(backend)
-        self._snapshot_every = snapshot_every
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._synced = -1  # LMDB's transaction number that the caches belong to
-        self._last = (0, 0)  # the last TxId and its time
-        self._pairs: tuple[Pair, ...] = ()
-        self._places: OrderedDict[str, Place] = OrderedDict()
-        self._graphs: OrderedDict[tuple[bytes, int], Graph] = OrderedDict()
-        self._base_entries: dict[tuple[bytes, tuple[Pair, ...]], Entries] = {}
+        self._cache = Cache(self._ledger, self._shelf)
+        self._writer = Writer(
+            backend, self._ledger, self._shelf, self._cache, snapshot_every=snapshot_every, clock=clock
+        )
         self._scratch: Path | None = None
         self._committer: Committer | None = None
         self._starting = threading.Lock()
-        self._closed = False
+        self._declared()
 
     # -- opening and closing -------------------------------------------------------------------------------
 
@@ -120,7 +108,6 @@ class Store:
     def close(self) -> None:
         """Commit what is queued and close. Further use is `StoreClosed`."""
         with self._starting:
-            self._closed = True
             committer, self._committer = self._committer, None
         if committer is not None:
             committer.close()
@@ -147,7 +134,7 @@ class Store:
         """The graph as it was at a point in time, else `NotFound`. Fewer than `snapshot_every` deltas."""
         parsed = parse_point(point)
         with self._backend.read() as txn:
-            return self._graph(txn, graph, self._ledger.resolve(txn, graph, parsed))
+            return self._cache.graph(txn, graph, self._ledger.resolve(txn, graph, parsed))
 
     def version(self, graph: str, point: Point = "HEAD") -> Version:
         """The version that a point in time means, else `NotFound`."""
@@ -222,61 +209,10 @@ class Store:
         return self._backend.last_id()
 
     def _required(self, txn: Any, graph: str) -> Place:
-        place = self._place(txn, graph)
+        place = self._cache.place(txn, graph)
         if place is None:
             raise NotFound(f"there is no graph {graph!r}", where=f"store {self.path}")
         return place
-
-    def _place(self, txn: Any, graph: str) -> Place | None:
-        """The present place of a graph, from the cache while it is known to be true."""
-        with self._lock:
-            if txn.id() > self._synced:
-                self._catch_up(txn)
-            place = self._places.get(graph)
-        if place is None:
-            place = self._ledger.place(txn, graph)
-        return place
-
-    def _catch_up(self, txn: Any) -> None:
-        """Another process committed, or nothing was read yet: forget what its commits touched."""
-        if self._synced >= 0:
-            for commit in self._ledger.commits(txn, self._last[0] + 1):
-                for entry in commit.entries:
-                    self._places.pop(entry.graph, None)
-        self._last = self._ledger.last(txn)
-        self._pairs = self._ledger.pairs(txn)
-        self._synced = txn.id()
-
-    def _graph(self, txn: Any, graph: str, tx: int) -> Graph:
-        """The graph at the version that transaction `tx` made."""
-        number = self._ledger.number(txn, graph)
-        if number is None:
-            raise NotFound(f"there is no graph {graph!r}", where=f"store {self.path}")
-        with self._lock:
-            if (cached := self._graphs.get((number, tx))) is not None:
-                self._graphs.move_to_end((number, tx))
-                return cached
-        found = self._ledger.root_at(txn, number, tx)
-        start, result = (0, Graph()) if found is None else (found[0], self._persisted(found))
-        for step in self._ledger.versions(txn, number, start, tx):
-            entry = self._ledger.commit(txn, step).entry(graph)
-            if entry.base is not None:
-                result = self._graph(txn, *entry.base)
-            result = result.patch(entry.delta)
-            if step == tx and result.root != entry.root:
-                raise Corrupt(f"replay does not meet the root of TX {tx}", where=f"graph {graph!r}")
-        self._remember(number, tx, result)
-        return result
-
-    def _persisted(self, found: tuple[int, int, bytes]) -> Graph:
-        _, location, root = found
-        return Graph(self._shelf.load(location, root) if location else None)
-
-    def _remember(self, number: bytes, tx: int, graph: Graph) -> None:
-        with self._lock:
-            self._graphs[number, tx] = graph
-            while len(self._graphs) > CACHED_GRAPHS:
-                self._graphs.popitem(last=False)
 
     # -- writing -------------------------------------------------------------------------------------------
 
@@ -311,8 +247,8 @@ class Store:
     def checkout(self, graph: str) -> tuple[int, Graph]:
         """The version number and value of a graph's head; (0, the empty graph) when there is none."""
         with self._backend.read() as txn:
-            place = self._place(txn, graph)
-            return (0, Graph()) if place is None else (place.version, self._graph(txn, graph, place.tx))
+            place = self._cache.place(txn, graph)
+            return (0, Graph()) if place is None else (place.version, self._cache.graph(txn, graph, place.tx))
 
     def prepare(
         self,
@@ -328,18 +264,8 @@ class Store:
         before (or since graph `base[0]` at TX `base[1]`, for version 1 of a fork). O(k log n)."""
         entry = Entry(graph, version, after.root, tuple(events), delta, base)
         write = Write(entry, entry.encoded(), after)
-        self._index(write)
+        self._writer.index(write)
         return write
-
-    def _index(self, write: Write) -> None:
-        """Work out what the write does to the declared indices."""
-        write.pairs = pairs = self._pairs if self._synced >= 0 else self._declared()
-        base = write.entry.base
-        out, into = moved(pairs, write.entry.delta, write.after)
-        if base is not None:
-            into = into | (self._entries_of_base(base, pairs) - out)
-            out = frozenset()
-        write.index_out, write.index_in = out, into
 
     def commit(self, writes: Sequence[Write]) -> list[Version]:
         """Commit prepared writes as one transaction, durably, or none of them. Raises `Conflict`."""
@@ -349,19 +275,26 @@ class Store:
         """Queue prepared writes at once, in order of calls; the future resolves when they are durable."""
         return self._committing().submit_async(list(writes))
 
+    def commit_soon(self, writes: Sequence[Write], tell: Tell) -> None:
+        """Queue prepared writes at once, in order of calls; `tell` is called in the running loop with the versions
+        when they are durable, or with the error. `commit_async` without the future."""
+        self._committing().submit_soon(list(writes), tell)
+
     def _committing(self) -> Committer:
         committer = self._committer
         if committer is None:
             with self._starting:
                 self._backend.check_usable()
                 if self._committer is None:
-                    self._committer = Committer(self._commit_batch)
+                    self._committer = Committer(self._writer.commit)
                 committer = self._committer
         return committer
 
     def declare_index(self, label: str, key: str) -> None:
         """Keep an index over the values of `key` of nodes labelled `label`, in the heads of all graphs."""
         pair = (checked_name(label, "label"), checked_name(key, "property key"))
+        if len(pair_prefix(pair)) > MAX_PAIR_BYTES:
+            raise InvalidValue(f"label and key of an index have at most {MAX_PAIR_BYTES - 2} bytes together")
         if pair in self._declared():
             return
 
@@ -373,7 +306,7 @@ class Store:
             for name in list(self._ledger.graphs(txn)):
                 place = self._ledger.place(txn, name)
                 assert place is not None
-                entries = entries_of((pair,), self._graph(txn, name, place.tx))
+                entries = entries_of((pair,), self._cache.graph(txn, name, place.tx))
                 self._ledger.put_index(txn, name, place.number, entries)
 
         self._backend.write(declare)
@@ -402,110 +335,10 @@ class Store:
             return list(self._ledger.index_entries(txn, pair, low, high))
 
     def _declared(self) -> tuple[Pair, ...]:
-        if self._backend.last_id() > self._synced:
-            with self._backend.read() as txn, self._lock:
-                self._catch_up(txn)
-        return self._pairs
-
-    def _entries_of_base(self, base: tuple[str, int], pairs: tuple[Pair, ...]) -> Entries:
-        """The index entries a fork inherits; remembered by root, so that a start costs O(1)."""
+        """The declared indices, as of now."""
         with self._backend.read() as txn:
-            graph = self._graph(txn, *base)
-        key = (graph.root, pairs)
-        if key not in self._base_entries:
-            self._base_entries[key] = entries_of(pairs, graph)
-        return self._base_entries[key]
-
-    # -- inside the committer ------------------------------------------------------------------------------
-
-    def _commit_batch(self, requests: Sequence[list[Write]]) -> list[Outcome]:
-        shelved: list[Any] = []
-
-        def work(txn: Any) -> tuple[list[Outcome], dict[str, Place], tuple[int, int], int]:
-            unshelve(shelved)
-            shelved.clear()
-            with self._lock:
-                if txn.id() > self._synced + 1:
-                    self._catch_up(txn)
-                last = self._last
-            running: dict[str, Place] = {}
-            outcomes: list[Outcome] = []
-            for writes in requests:
-                try:
-                    places = self._checked(txn, writes, running)
-                except ItonamiError as error:
-                    outcomes.append(error)
-                    continue
-                last = (last[0] + 1, max(microseconds(self._clock()), last[1] + 1))
-                self._put(txn, last, writes, places, running, shelved)
-                outcomes.append(versions_of(last[0], moment(last[1]), writes))
-            return outcomes, running, last, txn.id()
-
-        try:
-            outcomes, running, last, id = self._backend.write(work)
-        except BaseException:
-            unshelve(shelved)
-            raise
-        self._advance(requests, outcomes, running, last, id)
-        return outcomes
-
-    def _checked(self, txn: Any, writes: list[Write], running: dict[str, Place]) -> list[Place | None]:
-        check_size(writes)
-        places = []
-        for write in writes:
-            name = write.entry.graph
-            place = running.get(name) or self._places.get(name) or self._ledger.place(txn, name)
-            check_expected(place, write)
-            if write.pairs != self._pairs:
-                self._index(write)  # an index was declared since it was prepared
-            places.append(place)
-        return places
-
-    def _put(
-        self,
-        txn: Any,
-        last: tuple[int, int],
-        writes: list[Write],
-        places: list[Place | None],
-        running: dict[str, Place],
-        shelved: list[Any],
-    ) -> None:
-        tx, time = last
-        numbers = [
-            self._ledger.add_graph(txn, write.entry.graph, tx, position) if place is None else place.number
-            for position, (write, place) in enumerate(zip(writes, places, strict=True))
-        ]
-        self._ledger.append(txn, tx, time, writes, numbers)
-        for write, number in zip(writes, numbers, strict=True):
-            entry = write.entry
-            running[entry.graph] = Place(number, entry.version, tx, entry.root)
-            if entry.version % self._snapshot_every == 0:
-                shelved.extend(self._shelf.save(txn, write.after.top))
-                top = write.after.top
-                self._ledger.put_root(txn, number, tx, 0 if top is None else top.location or 0, entry.root)
-
-    def _advance(
-        self,
-        requests: Sequence[list[Write]],
-        outcomes: list[Outcome],
-        running: dict[str, Place],
-        last: tuple[int, int],
-        id: int,
-    ) -> None:
-        """The batch is durable: now, and not before, the caches may know of it."""
-        with self._lock:
-            self._synced = id
-            self._last = last
-            self._places.update(running)
-            while len(self._places) > CACHED_GRAPHS:
-                self._places.popitem(last=False)
-        for writes, outcome in zip(requests, outcomes, strict=True):
-            if isinstance(outcome, BaseException):
-                continue
-            for write, version in zip(writes, outcome, strict=True):
-                place = running[version.graph]
-                if place.version == version.version:
-                    self._remember(place.number, place.tx, write.after)
+            self._cache.catch_up(txn, txn.id())
+        return self._cache.pairs
 
     # -- care ----------------------------------------------------------------------------------------------
 

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from itonami.graphstore import trie
 from itonami.graphstore.backend import Backend
 from itonami.graphstore.codec import decode, encode
 from itonami.graphstore.errors import Corrupt, ItonamiError
@@ -128,8 +127,7 @@ class _Audit:
         tx, location, root = found
         if root != state.root:
             raise Corrupt(f"the persisted root of TX {tx} is not the recorded one")
-        tree = self.shelf.load(location, root) if location else None
-        for item, twin in zip(trie.items(tree), state.items(), strict=True):
+        for item, twin in zip(self.shelf.graph(location, root).items(), state.items(), strict=True):
             if item != twin:
                 raise Corrupt(f"the persisted trie of TX {tx} differs at {item.id!r}")
 

@@ -20,6 +20,7 @@ from itonami.graphstore import (
     NotAStore,
     NotFound,
     Store,
+    StoreBusy,
     StoreClosed,
     StoreFull,
     UnsupportedFormat,
@@ -167,6 +168,32 @@ def test_processes_share_a_store_and_see_each_other(tmp_path):
         assert store.verify().ok
 
 
+def test_a_refused_request_does_not_hide_what_another_process_commits_next(tmp_path):
+    path = tmp_path / "s"
+    context = multiprocessing.get_context("spawn")
+
+    def elsewhere():
+        child = context.Process(target=_child, args=(path, "g", 1))
+        child.start()
+        child.join()
+        assert child.exitcode == 0
+
+    with Store.open(path) as store:
+        elsewhere()
+        with pytest.raises(Conflict):
+            store.commit([store.prepare("g", 1, Graph(), Graph().diff(Graph()), [Event("stale")])])
+        elsewhere()
+        with store.transaction("g", event="e") as graph:
+            graph.add_node(id="c")
+        assert len(store.at("g")) == 3
+        assert store.verify().ok
+
+
+def test_a_second_opening_in_one_process_says_so(tmp_path):
+    with Store.open(tmp_path / "s"), pytest.raises(StoreBusy, match="already open"):
+        Store.open(tmp_path / "s")
+
+
 def test_the_map_grows_while_readers_read(tmp_path):
     create_store(tmp_path / "s")
     store = Store.open(tmp_path / "s")
@@ -195,7 +222,7 @@ def test_a_full_map_is_a_typed_error_and_loses_nothing(tmp_path):
     with Store.open(tmp_path / "s", max_map_bytes=1 << 18) as store:
         store._backend.env.set_mapsize(1 << 18)
         written = 0
-        with pytest.raises(StoreFull):  # noqa: PT012
+        with pytest.raises(StoreFull):
             for _ in range(100):
                 with store.transaction("g", event="e") as graph:
                     graph.add_node(id=str(written), data="x" * 20_000)

@@ -1,8 +1,8 @@
 """What a process remembers of a store, and when it may believe it.
 
 Heads (where each graph stands), the declared indices and the last TxId are believed only while LMDB's last transaction
-is the one they were read at (`synced`); another process's commits are read and what they touched is forgotten. A graph at
-a TxId never changes, so graphs are kept as long as there is room.
+is the one they were read at (`synced`); another process's commits are read and what they touched is forgotten. A graph
+at a TxId never changes, so graphs are kept as long as there is room.
 
 A graph at TxId T is read as the nearest persisted root at or below T, plus the deltas since.
 """

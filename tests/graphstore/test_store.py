@@ -179,7 +179,8 @@ def test_a_refused_request_does_not_hide_what_another_process_commits_next(tmp_p
         assert child.exitcode == 0
 
     with Store.open(path) as store:
-        elsewhere()
+        with store.transaction("g", event="e") as graph:
+            graph.add_node(id="a")
         with pytest.raises(Conflict):
             store.commit([store.prepare("g", 1, Graph(), Graph().diff(Graph()), [Event("stale")])])
         elsewhere()

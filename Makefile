@@ -36,7 +36,7 @@ test: installed
 check: installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy -p itonami
+	$(BIN)/mypy $(addprefix -p itonami.,$(PACKAGES))
 	$(BIN)/lint-imports
 
 bench: installed

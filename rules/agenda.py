@@ -16,9 +16,9 @@ from heapq import heappop, heappush
 
 from itonami.graphstore.codec import Value, normalise
 from itonami.graphstore.head import Head
+from itonami.rules.effect import Ids
 from itonami.rules.errors import NotQuiescent
 from itonami.rules.match import Match, find
-from itonami.rules.program import Ids
 from itonami.rules.rewrite import check_bound, fire
 from itonami.rules.rule import Rule
 from itonami.rules.ruleset import RuleSet
@@ -47,7 +47,6 @@ Firing = tuple[Rule, Match, Mapping[str, Value]]
 
 def unbound(rule: Rule, head: Head, match: Match) -> None:
     """The `Bind` that binds nothing: rules with parameters do not fire."""
-    return None
 
 
 class Agenda:
@@ -75,21 +74,21 @@ class Agenda:
 
     def next(self, head: Head) -> tuple[Rule, Ids] | None:
         """The next rule that applies, and where; None when no queued search finds one."""
-        heap, pending = self._heap, self._matches
+        heap, pending, triggers = self._heap, self._matches, self._triggers
         while heap:
-            seed = heap[0]
+            seed = self._last = heap[0]
             number, id = seed
-            rule, found = self._triggers.rules[number], pending[seed]
+            found = pending[seed]
             if found is None:
-                finder = self._triggers.finder(number)
+                finder = triggers.finder(number)
                 found = pending[seed] = finder(head, None, id) if id else finder(head, None)
-                ids = next(found, None)
+                for ids in found:
+                    return triggers.rules[number], ids
             else:
-                holds = rule.program.holds(applicable=True)
-                ids = next((ids for ids in found if holds(head, None, ids)), None)
-            if ids is not None:
-                self._last = seed
-                return rule, ids
+                holds = triggers.check(number)
+                for ids in found:
+                    if holds(head, None, ids):
+                        return triggers.rules[number], ids
             heappop(heap)
             del pending[seed]
         return None
@@ -107,7 +106,7 @@ def quiesce(
     `changes` are the steps since the head was last at rest, or None if it never was. A rule with parameters fires
     only where `bind` binds them. Raises `NotQuiescent` after `limit` firings."""
     agenda = Agenda(ruleset)
-    for step in (changes,) if isinstance(changes, Step | None) else changes:
+    for step in (changes,) if changes is None or isinstance(changes, Step) else changes:
         agenda.seed(head, step)
     fired = 0
     while (candidate := agenda.next(head)) is not None:

@@ -24,9 +24,10 @@ from itonami.rules.term import Literal, term_variables
 if TYPE_CHECKING:
     from itonami.rules.rule import Rule
 
-__all__ = ["Fire", "effect"]
+__all__ = ["Fire", "Ids", "effect"]
 
-Fire = Callable[[Head, Mapping[str, Value], tuple[str, ...], tuple[str, ...]], Step]
+Ids = tuple[str, ...]
+Fire = Callable[[Head, Mapping[str, Value], Ids, Ids], Step]
 """fire(head, params, ids, created ids): what changed"""
 
 
@@ -41,7 +42,9 @@ class _Effect:
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
         self._source = Source(places_of(rule.L))
-        self._ids = {v: ("i" if place[0] == "n" else "x") + place[1:] for v, place in self._source.places.items()}
+        self._ids = {
+            v: ("i" if place[0] == "n" else "x") + place[1:] for v, place in self._source.places.items()
+        }
         nodes, edges = len(rule.L.nodes), len(rule.L.edges)
         created = {node.variable: f"i{nodes + k}" for k, node in enumerate(rule.create.nodes)}
         created |= {edge.variable: f"x{edges + k}" for k, edge in enumerate(rule.create.edges)}
@@ -110,7 +113,8 @@ class _Effect:
 
     def _change_node(self, variable: str, values: dict[str, str | None], relabel: Relabel | None) -> str:
         source, id = self._source, self._ids[variable]
-        old, labels = source.fresh("old"), ()
+        labels: tuple[str, ...] = ()
+        old = source.fresh("old")
         source.line(f"{old} = nodes[{id}]")
         expression = f"{old}.labels"
         if relabel:
@@ -150,7 +154,9 @@ class _Effect:
             data = self._data("{}", self._values.get(node.variable, {}))
             labels = source.constant(frozenset(node.labels))
             nodes.append(source.fresh("made"))
-            source.line(f"{nodes[-1]} = {source.constant(Node)}({self._ids[node.variable]}, {labels}, {data})")
+            source.line(
+                f"{nodes[-1]} = {source.constant(Node)}({self._ids[node.variable]}, {labels}, {data})"
+            )
             source.line(f"head.put_node({nodes[-1]})")
         for edge in self._rule.create.edges:
             data = self._data("{}", self._values.get(edge.variable, {}))

@@ -125,7 +125,9 @@ class Source:
             case Unary(_, operand):
                 return f"{self.constant(values.opposite)}({self.value(operand)})"
             case Binary(operator, left, right):
-                return f"{self.constant(values.OPERATIONS[operator])}({self.value(left)}, {self.value(right)})"
+                return (
+                    f"{self.constant(values.OPERATIONS[operator])}({self.value(left)}, {self.value(right)})"
+                )
             case IsNull(operand, negated):
                 return f"({self.value(operand)} {'is not' if negated else 'is'} None)"
             case Logic(operator, items):

@@ -37,7 +37,9 @@ def rule_of(obj: Any) -> Rule:
     name = typed(obj, "name", str, "rule")
     place = f"rule {name!r}"
     if unknown := obj.keys() - _KEYS:
-        raise RuleError(f"{min(unknown)!r} is no key of a rule", where=place, fix=f"use {', '.join(sorted(_KEYS))}")
+        raise RuleError(
+            f"{min(unknown)!r} is no key of a rule", where=place, fix=f"use {', '.join(sorted(_KEYS))}"
+        )
     left, right = (_Side(obj.get(key), key, place) for key in "LR")
     _share_context(left, right, _Side(obj.get("K"), "K", place) if "K" in obj else None, place)
     relabels, changed = tuple(_relabels(left, right)), list(_changed(left, right))
@@ -72,7 +74,9 @@ class _Side:
     def __init__(self, obj: Any, name: str, place: str) -> None:
         where = f"{place}, {name}"
         if not isinstance(obj, dict):
-            raise RuleError(f"{name} is missing or no graph", where=place, fix="give {nodes: [...], edges: [...]}")
+            raise RuleError(
+                f"{name} is missing or no graph", where=place, fix="give {nodes: [...], edges: [...]}"
+            )
         self.name = name
         self.labels: dict[str, tuple[str, ...] | None] = {}
         self.edges: dict[str, EdgePattern] = {}
@@ -138,7 +142,9 @@ def _relabels(left: _Side, right: _Side) -> Iterator[Relabel]:
     for variable, before in left.labels.items():
         after = right.labels.get(variable)
         if after is not None and variable in right.labels and set(after) != set(before or ()):
-            yield Relabel(variable, tuple(set(after) - set(before or ())), tuple(set(before or ()) - set(after)))
+            yield Relabel(
+                variable, tuple(set(after) - set(before or ())), tuple(set(before or ()) - set(after))
+            )
 
 
 def _changed(left: _Side, right: _Side) -> Iterator[Assignment]:
@@ -152,14 +158,6 @@ def _changed(left: _Side, right: _Side) -> Iterator[Assignment]:
 
 def _nac(obj: Any, left: _Side, place: str) -> Nac:
     side = _Side(obj, "a NAC", place)
-    for edge in side.edges.values():
-        for end in (edge.source, edge.target):
-            if end in left.labels:
-                side.labels.setdefault(end, None)
-    for variable, labels in side.labels.items():
-        own = left.labels.get(variable)
-        if labels and own:
-            side.labels[variable] = tuple(label for label in labels if label not in own)
     return Nac(side.pattern(), (*side.conditions(without=left), *_terms(obj, place)))
 
 
@@ -185,7 +183,7 @@ def labels_of(node: dict[str, Any], where: str) -> tuple[str, ...] | None:
 
 def listed(obj: dict[str, Any], key: str, where: str, kind: type = dict) -> list[Any]:
     """The list under a key (default: empty), its items checked to be of one type."""
-    items = typed(obj, key, list, where, [])
+    items: list[Any] = typed(obj, key, list, where, [])
     for item in items:
         if not isinstance(item, kind):
             raise RuleError(f"{key!r} holds a {type(item).__name__}, not a {kind.__name__}", where=where)
@@ -193,7 +191,8 @@ def listed(obj: dict[str, Any], key: str, where: str, kind: type = dict) -> list
 
 
 def _text(obj: dict[str, Any], key: str, where: str) -> str:
-    return typed(obj, key, str, where)
+    text: str = typed(obj, key, str, where)
+    return text
 
 
 def typed(obj: dict[str, Any], key: str, kind: type, where: str, default: Any = None) -> Any:
@@ -232,7 +231,9 @@ def form_of(rule: Rule) -> dict[str, Any]:
 
 def _graph(pattern: Pattern, created: Iterable[str] = ()) -> dict[str, Any]:
     return {
-        "nodes": [{"id": n.variable} | _label(n, NONE if n.variable in created else ANY) for n in pattern.nodes],
+        "nodes": [
+            {"id": n.variable} | _label(n, NONE if n.variable in created else ANY) for n in pattern.nodes
+        ],
         "edges": [
             {"id": e.variable, "src": e.source, "label": ANY if e.label is None else e.label, "tgt": e.target}
             for e in pattern.edges

@@ -50,7 +50,10 @@ class Grammar:
         return cls(
             name,
             tuple(sorted(rules, key=lambda rule: -rule.priority)),
-            {key: graph_of(_typed_graph(graph, types), f"{place}, start {key!r}") for key, graph in starts.items()},
+            {
+                key: graph_of(_typed_graph(graph, types), f"{place}, start {key!r}")
+                for key, graph in starts.items()
+            },
             semantics.get("injective", "all") is not None,
             typed(obj, "program", list, place, []),
         )
@@ -81,7 +84,9 @@ def graph_of(obj: Any, where: str = "graph") -> Graph:
         id = typed(item, "id", str, where)
         if id in nodes:
             raise RuleError(f"{id!r} names two nodes", where=where, fix="rename one of them")
-        nodes[id] = Node(id, labels_of(item, where) or (), normalise(typed(item, "attributes", dict, where, {})))
+        nodes[id] = Node(
+            id, labels_of(item, where) or (), normalise(typed(item, "attributes", dict, where, {}))
+        )
     for count, item in enumerate(listed(obj, "edges", where)):
         id = typed(item, "id", str, where, f"#{count}")
         source, target = typed(item, "src", str, where), typed(item, "tgt", str, where)

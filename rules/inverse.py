@@ -2,17 +2,17 @@
 
     L <-l- K -r-> R    becomes    R <-r- K -l-> L
 
-Applied at the comatch it undoes the structure and the labels of a rewrite (Ehrig et al. 2006, definition 3.2 and
-fact 3.3). Of the properties it knows what the rule says: what a condition fixed is set back, what a condition
-found null is unset, and any other is asked for as a parameter `$was_variable_key`. To undo a rewrite exactly, ids
-and properties included, patch with `delta.inverse()`.
+Applied at the comatch (`rewrite`) it undoes the structure and the labels of a rewrite (Ehrig et al. 2006,
+definition 3.2 and fact 3.3). Of the properties it knows what the rule says: what a condition fixed is set back, what
+a condition found null is unset, and any other is asked for as a parameter `$was_variable_key`. To undo a rewrite
+exactly, ids and properties included, patch with `delta.inverse()`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from itonami.graphstore.codec import Value
+from itonami.rules.errors import RuleError
 from itonami.rules.pattern import Assignment, Pattern, Relabel
 from itonami.rules.term import Binary, IsNull, ListOf, Literal, Parameter, Property, Term
 
@@ -25,14 +25,25 @@ SUFFIX = "^-1"
 
 
 def inverse(rule: Rule) -> Rule:
-    """The inverse rule, without NACs. It is called as the rule with `^-1`, which a second inverse takes off."""
+    """The inverse rule, without NACs. It is called as the rule with `^-1`, which a second inverse takes off.
+    Raises `RuleError` for a rule that deletes an edge of any label: the inverse would not know which to create."""
     from itonami.rules.rule import Rule
 
+    for edge in rule.L.edges:
+        if edge.label is None and edge.variable in rule.delete:
+            raise RuleError(
+                f"edge {edge.variable!r} of any label is deleted, so the rule has no inverse",
+                where=f"rule {rule.name!r}",
+                fix="give it a label, or undo with the delta",
+                subject=edge.variable,
+            )
     deleted = set(rule.delete)
     known = _fixed(rule)
     kept = [a for a in rule.assignments if a.variable in rule.K.variables]
     back = [Assignment(a.variable, a.key, known.get((a.variable, a.key)) or _asked(a)) for a in kept]
-    gone = [Assignment(v, key, term) for (v, key), term in known.items() if v in deleted and term != Literal(None)]
+    gone = [
+        Assignment(v, key, term) for (v, key), term in known.items() if v in deleted and term != Literal(None)
+    ]
     return Rule(
         name=rule.name.removesuffix(SUFFIX) if rule.name.endswith(SUFFIX) else rule.name + SUFFIX,
         L=rule.R,
@@ -74,9 +85,8 @@ def _fixed(rule: Rule) -> dict[tuple[str, str], Term]:
 
 def _found(assignment: Assignment) -> Term:
     """The condition that what the rule set to a constant is still so."""
-    place: Term = Property(assignment.variable, assignment.key)
-    value: Value = assignment.term
-    return IsNull(place) if value == Literal(None) else Binary("=", place, value)
+    place = Property(assignment.variable, assignment.key)
+    return IsNull(place) if assignment.term == Literal(None) else Binary("=", place, assignment.term)
 
 
 def _asked(assignment: Assignment) -> Parameter:

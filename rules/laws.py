@@ -46,7 +46,11 @@ def _graph(pattern: Pattern, name: str, ends: Iterable[str] = ()) -> Iterator[Vi
     for edge in pattern.edges:
         for end in (edge.source, edge.target):
             if end not in nodes:
-                yield f"edge {edge.variable!r} of {name} has no end {end!r}", edge.variable, f"add node {end!r}"
+                yield (
+                    f"edge {edge.variable!r} of {name} has no end {end!r}",
+                    edge.variable,
+                    f"add node {end!r}",
+                )
 
 
 def _names(rule: Rule) -> Iterator[Violation]:
@@ -122,14 +126,26 @@ def _conditions(rule: Rule) -> Iterator[Violation]:
 
 def _nac(rule: Rule, nac: Nac, matched: set[str]) -> Iterator[Violation]:
     """N is a graph that agrees with L on what they share."""
-    kinds = {node.variable: "node" for node in rule.L.nodes} | {edge.variable: "edge" for edge in rule.L.edges}
+    if not nac.pattern:
+        yield "a NAC lists nothing", None, "write `not` before a pattern, or put the condition into `where`"
+    kinds = {node.variable: "node" for node in rule.L.nodes} | {
+        edge.variable: "edge" for edge in rule.L.edges
+    }
     yield from _graph(nac.pattern, "a NAC", (v for v, kind in kinds.items() if kind == "node"))
     for node in nac.pattern.nodes:
         if kinds.get(node.variable) == "edge":
-            yield f"{node.variable!r} is an edge of L and a node of a NAC", node.variable, "rename one of them"
+            yield (
+                f"{node.variable!r} is an edge of L and a node of a NAC",
+                node.variable,
+                "rename one of them",
+            )
     for edge in nac.pattern.edges:
         if kinds.get(edge.variable) == "node":
-            yield f"{edge.variable!r} is a node of L and an edge of a NAC", edge.variable, "rename one of them"
+            yield (
+                f"{edge.variable!r} is a node of L and an edge of a NAC",
+                edge.variable,
+                "rename one of them",
+            )
         if (own := rule.L.edge(edge.variable)) is not None and own != edge:
             yield (
                 f"edge {edge.variable!r} has other ends or another label in a NAC than in L",
@@ -154,7 +170,11 @@ def _assignments(rule: Rule) -> Iterator[Violation]:
     for assignment in rule.assignments:
         variable, place = assignment.variable, (assignment.variable, assignment.key)
         if variable in deleted:
-            yield f"{variable}.{assignment.key} is set, but {variable!r} is deleted", variable, "set or delete it"
+            yield (
+                f"{variable}.{assignment.key} is set, but {variable!r} is deleted",
+                variable,
+                "set or delete it",
+            )
         if variable not in matched | created:
             yield f"{variable}.{assignment.key} is set, but {variable!r} is not bound", variable, "match it"
         if place in seen:
@@ -164,7 +184,9 @@ def _assignments(rule: Rule) -> Iterator[Violation]:
         yield from _unbound_value(assignment.term, matched, created, identified)
 
 
-def _unbound_value(term: Term, matched: set[str], created: set[str], identified: set[str]) -> Iterator[Violation]:
+def _unbound_value(
+    term: Term, matched: set[str], created: set[str], identified: set[str]
+) -> Iterator[Violation]:
     read = {t.variable for t in _subterms(term) if not isinstance(t, Id) and hasattr(t, "variable")}
     for variable in sorted((read - matched) | (identified - matched - created)):
         why = "created, so it has no properties yet" if variable in created else "not bound"
@@ -188,7 +210,11 @@ def _relabels(rule: Rule) -> Iterator[Violation]:
         if variable in seen:
             yield f"{variable!r} is relabelled twice", variable, "write one label clause for it"
         if both := set(relabel.added) & set(relabel.removed):
-            yield f"label {min(both)!r} is both added to and removed from {variable!r}", variable, "choose one"
+            yield (
+                f"label {min(both)!r} is both added to and removed from {variable!r}",
+                variable,
+                "choose one",
+            )
         seen.add(variable)
 
 

@@ -21,10 +21,9 @@ MAX_TEXT = 1 << 18
 
 MAX_NAME_BYTES = 255
 
-RESERVED = frozenset(
-    "and contains create delete ends event external false id in is label labels match not null or priority rule "
-    "set starts true unset where with".split()
-)
+_CLAUSES = "rule event external priority match where not set unset label delete create"
+_OPERATORS = "and or in is null true false starts ends with contains id labels"
+RESERVED = frozenset(f"{_CLAUSES} {_OPERATORS}".split())
 """Words with a meaning: as a name each needs backquotes."""
 
 _TOKEN = re.compile(
@@ -69,7 +68,8 @@ class Tokens:
     def __init__(self, text: str) -> None:
         if len(text) > MAX_TEXT:
             raise RuleError(
-                f"the text has {len(text)} characters, more than {MAX_TEXT}", fix="split it into several files"
+                f"the text has {len(text)} characters, more than {MAX_TEXT}",
+                fix="split it into several files",
             )
         self._text = text
         self._tokens = self._split()
@@ -134,10 +134,6 @@ class Tokens:
         """The current token."""
         return self._tokens[self._at]
 
-    def ahead(self, count: int = 1) -> Token:
-        """A token further on; the end repeats."""
-        return self._tokens[min(self._at + count, len(self._tokens) - 1)]
-
     def is_at(self, *values: str) -> bool:
         """Whether the current token is one of these words or symbols."""
         token = self.next
@@ -153,6 +149,11 @@ class Tokens:
     def mentions(self, name: str) -> bool:
         """Whether the name stands anywhere in the text."""
         return name in self._names
+
+    def last(self, name: str, since: Token) -> Token:
+        """The last token read that is this name, from one on; else that one."""
+        named = (t for t in self._tokens[: self._at] if t.kind in ("word", "name") and t.value == name)
+        return max((t for t in named if t.offset > since.offset), key=lambda t: t.offset, default=since)
 
     def took(self, *values: str) -> bool:
         """Move on if the current token is one of these words or symbols."""

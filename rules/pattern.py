@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from itonami.rules.term import Term
 
-__all__ = ["Assignment", "EdgePattern", "Nac", "NodePattern", "Pattern", "Relabel"]
+__all__ = ["NOTHING", "Assignment", "EdgePattern", "Nac", "NodePattern", "Pattern", "Relabel"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Pattern:
     @property
     def variables(self) -> tuple[str, ...]:
         """All variables: nodes, then edges."""
-        return tuple(element.variable for element in (*self.nodes, *self.edges))
+        return tuple(node.variable for node in self.nodes) + tuple(edge.variable for edge in self.edges)
 
     def node(self, variable: str) -> NodePattern | None:
         """The node of that variable, or None."""
@@ -65,6 +65,9 @@ class Pattern:
 
     def __bool__(self) -> bool:
         return bool(self.nodes or self.edges)
+
+
+NOTHING = Pattern()
 
 
 @dataclass(frozen=True, slots=True)

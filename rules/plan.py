@@ -53,7 +53,10 @@ Move = Follow | Between | Scan
 
 
 def plan(
-    nodes: Iterable[NodePattern], edges: Iterable[EdgePattern], bound: Iterable[str] = (), done: Iterable[str] = ()
+    nodes: Iterable[NodePattern],
+    edges: Iterable[EdgePattern],
+    bound: Iterable[str] = (),
+    done: Iterable[str] = (),
 ) -> list[Move]:
     """Moves that bind all nodes and edges, given the `bound` nodes and the `done` edges. O(edges^2)."""
     known = set(bound)

@@ -13,27 +13,23 @@ from typing import TYPE_CHECKING
 
 from itonami.graphstore.codec import Value
 from itonami.graphstore.head import Head
-from itonami.rules.effect import effect
+from itonami.rules.effect import Fire, Ids, effect
 from itonami.rules.emit import TABLES, Source, ids_of, places_of
 from itonami.rules.errors import RewriteError
 from itonami.rules.pattern import Nac, Pattern
 from itonami.rules.plan import Follow, plan
 from itonami.rules.search import Check, Search, degree
-from itonami.rules.step import Step
 from itonami.rules.term import term_parameters, term_variables
 
 if TYPE_CHECKING:
     from itonami.rules.rule import Rule
 
-__all__ = ["Fire", "Finder", "Holds", "Ids", "Program"]
+__all__ = ["Finder", "Holds", "Program"]
 
-Ids = tuple[str, ...]
 Params = Mapping[str, Value] | None
 Finder = Callable[..., Iterator[Ids]]
 """finder(head, params, *anchor ids): the matches through them, as tuples of ids"""
 Holds = Callable[[Head, Params, Ids], bool]
-Fire = Callable[[Head, Params, Ids, Ids], Step]
-"""fire(head, params, ids, created ids): what changed"""
 
 
 class Program:
@@ -46,10 +42,15 @@ class Program:
         self._fire: Fire | None = None
 
     def finder(
-        self, anchors: tuple[str, ...] = (), *, injective: bool = True, applicable: bool = True, guarded: bool = False
+        self,
+        anchors: tuple[str, ...] = (),
+        *,
+        injective: bool = True,
+        applicable: bool = True,
+        guarded: bool = False,
     ) -> Finder:
-        """The finder anchored at these variables. `applicable` leaves out matches at which the rule would leave
-        an edge dangling; `guarded` checks the conditions that mention parameters too."""
+        """The finder anchored at these variables. `applicable` leaves out injective matches at which the rule would
+        leave an edge dangling; `guarded` checks the conditions that mention parameters too."""
         key = (anchors, injective, applicable, guarded)
         finder = self._finders.get(key)
         if finder is None:
@@ -84,7 +85,9 @@ def _finder(rule: Rule, anchors: tuple[str, ...], injective: bool, applicable: b
     for variable in anchors:
         if variable not in source.places:
             raise RewriteError(f"{variable!r} is no variable of L", where=f"rule {rule.name!r}")
-    search = Search(source, rule.L.nodes, rule.L.edges, injective=injective, checks=checks, yields=ids_of(rule.L))
+    search = Search(
+        source, rule.L.nodes, rule.L.edges, injective=injective, checks=checks, yields=ids_of(rule.L)
+    )
     names = [search.place(variable, "i" if rule.L.node(variable) else "x") for variable in anchors]
     with source.block(f"def find({', '.join(['head', 'params', *names])}):"):
         source.line(TABLES)
@@ -110,7 +113,9 @@ def _holds(rule: Rule, injective: bool, applicable: bool, guarded: bool) -> Hold
 def _checks(source: Source, rule: Rule, injective: bool, guarded: bool) -> list[Check]:
     """The conditions and NACs of a rule; those that mention parameters only when guarded."""
     checks = [
-        Check(term_variables(term), source.true(term)) for term in rule.where if guarded or not term_parameters(term)
+        Check(term_variables(term), source.true(term))
+        for term in rule.where
+        if guarded or not term_parameters(term)
     ]
     for nac in rule.nacs:
         if guarded or not any(map(term_parameters, nac.where)):
@@ -127,7 +132,9 @@ def _dangling(source: Source, rule: Rule) -> list[Check]:
             leaving = sum(edge.source == node.variable for edge in rule.L.edges)
             arriving = sum(edge.target == node.variable for edge in rule.L.edges)
             sides = ((leaving, "out"), (arriving, "into"))
-            counted = [f"{count}({side}.get({id})) == {n}" if n else f"{id} not in {side}" for n, side in sides]
+            counted = [
+                f"{count}({side}.get({id})) == {n}" if n else f"{id} not in {side}" for n, side in sides
+            ]
             checks.append(Check(frozenset([node.variable]), f"({' and '.join(counted)})"))
     return checks
 
@@ -151,13 +158,17 @@ def _nac(source: Source, rule: Rule, nac: Nac, injective: bool) -> Check:
     )
     name, given = source.fresh("nac"), sorted({*listed, *read})
     arguments = [outer[v] for v in given] + ["i" + outer[v][1:] for v in given if outer[v][0] == "n"]
-    search = Search(source, shared.nodes + own.nodes, shared.edges + own.edges, injective=injective, checks=checks)
+    search = Search(
+        source, shared.nodes + own.nodes, shared.edges + own.edges, injective=injective, checks=checks
+    )
     with source.block(f"def {name}({', '.join(['head', 'params', *arguments])}):"):
         source.line(TABLES)
         for node in nac.pattern.nodes:
             if node.variable in outer:
                 for label in node.labels:
-                    source.line(f"if {source.constant(label)} not in {outer[node.variable]}.labels: return False")
+                    source.line(
+                        f"if {source.constant(label)} not in {outer[node.variable]}.labels: return False"
+                    )
         search.write(given=given)
     source.places = outer
     call = f"{name}({', '.join(['head', 'params', *arguments])})"

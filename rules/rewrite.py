@@ -16,32 +16,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from blake3 import blake3
-
 from itonami.graphstore.codec import Value, encode, normalise
 from itonami.graphstore.delta import Delta
 from itonami.graphstore.graph import Graph
 from itonami.graphstore.head import Head
+from itonami.rules.effect import Ids
 from itonami.rules.errors import RewriteError
 from itonami.rules.gluing import gluing
 from itonami.rules.match import Match
-from itonami.rules.program import Ids
 from itonami.rules.rule import Rule
 from itonami.rules.step import Step
 
 __all__ = ["Rewrite", "apply", "check_bound", "fire", "rewrite", "undo"]
 
 _ID_LENGTH = 26
-_BASE32 = b"abcdefghijklmnopqrstuvwxyz234567" * 8  # a byte's low five bits (RFC 4648, section 6, in lower case)
+_BASE32 = (
+    b"abcdefghijklmnopqrstuvwxyz234567" * 8
+)  # a byte's low five bits (RFC 4648, section 6, in lower case)
 _NO_PARAMS: dict[str, Value] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """A rewrite of a graph: the result, what changed, and where R lies in it (a match of the inverse rule)."""
+    """A rewrite of a graph: the result, what changed, and where R lies in it (ids by variable of R)."""
 
     graph: Graph
     delta: Delta
-    comatch: Match
+    comatch: dict[str, str]
 
 
 def apply(
@@ -87,9 +88,9 @@ def _created_ids(head: Head, rule: Rule, ids: Ids) -> Ids:
     """The ids of R - K: 26 base32 digits each (130 bits), in order from the extended BLAKE3 output over the rule's
     address, the match and the counters read. A rule that breaks the law of fresh ids (`laws.check_fresh`) may meet
     an id again; then the next stretch of the output is taken."""
-    source = rule.address + "".join([f"{len(id)}:{id}," for id in ids]).encode()
+    source = rule.address + b"\xff".join([id.encode() for id in ids])  # no UTF-8 text holds the byte ff
     if rule.counter_places:
-        source += encode([_read(head, ids[at], key) for at, key in rule.counter_places])
+        source += b"\xff" + encode(_counted(head, rule, ids))
     hashed, length, start = blake3(source), rule.created * _ID_LENGTH, 0
     while True:
         text = hashed.digest(length=length, seek=start).translate(_BASE32).decode()
@@ -102,9 +103,10 @@ def _created_ids(head: Head, rule: Rule, ids: Ids) -> Ids:
         start += length
 
 
-def _read(head: Head, id: str, key: str) -> Value:
-    element = head.node_by_id.get(id) or head.edge_by_id[id]
-    return element.data.get(key)
+def _counted(head: Head, rule: Rule, ids: Ids) -> list[Value]:
+    """The values of the rule's counters before it fires."""
+    nodes, edges, first_edge = head.node_by_id, head.edge_by_id, len(rule.L.nodes)
+    return [(nodes if at < first_edge else edges)[ids[at]].data.get(key) for at, key in rule.counter_places]
 
 
 def rewrite(graph: Graph, rule: Rule, match: Match, params: Mapping[str, Value] | None = None) -> Rewrite:
@@ -113,11 +115,9 @@ def rewrite(graph: Graph, rule: Rule, match: Match, params: Mapping[str, Value] 
     It indexes the graph, O(n): to rewrite again and again, take a `Head` and `apply`."""
     head = Head.of(graph)
     step = apply(head, rule, match, params)
-    places = dict(zip(rule.variables, match.ids, strict=True))
+    comatch = {v: id for v, id in zip(rule.variables, match.ids, strict=True) if v not in rule.delete}
     created = [element.id for element in (*step.created_nodes, *step.created_edges)]
-    places |= zip(rule.create.variables, created, strict=True)
-    back = rule.inverse()
-    comatch = Match(back, tuple(places[variable] for variable in back.variables), match.injective)
+    comatch |= zip(rule.create.variables, created, strict=True)
     return Rewrite(graph.replaced(*head.touched()), head.delta(), comatch)
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from itonami.graphstore import codec
 from itonami.rules.laws import check
-from itonami.rules.pattern import Assignment, Nac, NodePattern, Pattern, Relabel
+from itonami.rules.pattern import NOTHING, Assignment, Nac, NodePattern, Pattern, Relabel
 from itonami.rules.term import Term, conjuncts, term_parameters
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Rule:
     name: str
     L: Pattern
     delete: tuple[str, ...] = ()
-    create: Pattern = Pattern()
+    create: Pattern = NOTHING
     where: tuple[Term, ...] = ()
     nacs: tuple[Nac, ...] = ()
     assignments: tuple[Assignment, ...] = ()
@@ -53,7 +53,7 @@ class Rule:
         unknown = tuple(variable for variable in self.delete if variable not in order)
         object.__setattr__(self, "delete", order + unknown)
         object.__setattr__(self, "where", _flat(self.where))
-        object.__setattr__(self, "nacs", tuple(Nac(nac.pattern, _flat(nac.where)) for nac in self.nacs))
+        object.__setattr__(self, "nacs", tuple(_plain(nac, self.L) for nac in self.nacs))
         object.__setattr__(self, "event", self.event or self.name)
         check(self)
 
@@ -171,6 +171,20 @@ class Rule:
 
     def __hash__(self) -> int:
         return hash(self.address)
+
+
+def _plain(nac: Nac, left: Pattern) -> Nac:
+    """The NAC with the ends of its edges listed, and of labels only what L does not ask for already."""
+    asked = {node.variable: set(node.labels) for node in left.nodes}
+    nodes = {node.variable: set(node.labels) - asked.get(node.variable, set()) for node in nac.pattern.nodes}
+    for edge in nac.pattern.edges:
+        for end in (edge.source, edge.target):
+            if end in asked:
+                nodes.setdefault(end, set())
+    if len(nodes) < len(nac.pattern.nodes):
+        return nac  # a variable names two nodes: the laws will say so
+    listed = tuple(NodePattern(variable, tuple(labels)) for variable, labels in nodes.items())
+    return Nac(Pattern(listed, nac.pattern.edges), _flat(nac.where))
 
 
 def _flat(terms: tuple[Term, ...]) -> tuple[Term, ...]:

@@ -31,7 +31,9 @@ class RuleSet:
         self._by_name: dict[str, Rule] = {}
         for rule in self.rules:
             if rule.name in self._by_name:
-                raise RuleError("two rules of a set have this name", where=f"rule {rule.name!r}", fix="rename one")
+                raise RuleError(
+                    "two rules of a set have this name", where=f"rule {rule.name!r}", fix="rename one"
+                )
             check_fresh(rule)
             self._by_name[rule.name] = rule
 

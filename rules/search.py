@@ -7,7 +7,7 @@ graph's content, and a suspended search survives changes of the head. The helper
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from operator import attrgetter
@@ -66,8 +66,8 @@ class Check:
 class Search:
     """One search. Variables have the places of the source: node `n3` with id `i3`, edge `e3` with id `x3`.
 
-    `apart` are groups of variables that an injective match keeps distinct; `yields` is the expression of a match,
-    or None for a search that only says whether there is one.
+    Injective means that the variables given here are kept distinct, and no others. `yields` is the expression of a
+    match, or None for a search that only says whether there is one.
     """
 
     def __init__(
@@ -199,7 +199,7 @@ class Search:
         name = self.place(edge.variable, "e")
         self._source.line(f"{name} = edges.get({self.place(edge.variable, 'x')})")
         label = [] if edge.label is None else [f"{name}.label != {self._source.constant(edge.label)}"]
-        self._skip_if(f"{name} is None", *label, *self._same_edge(edge, certain=False))
+        self._skip_if(f"{name} is None", *label, *self._same_edge(edge))
         for end, side in ((edge.source, "source"), (edge.target, "target")):
             id = self.place(end, "i")
             if end in self._bound:
@@ -209,20 +209,16 @@ class Search:
                 self._bind_node(end)
         self._now_bound(edge.variable)
 
-    def _same_edge(self, edge: EdgePattern, certain: bool = True) -> list[str]:
+    def _same_edge(self, edge: EdgePattern) -> list[str]:
         """Conditions under which the edge is one that is bound already: only parallel ones can be."""
         if not self._injective:
             return []
         return [
             f"{self.place(edge.variable, 'e')}.id == {self.place(other, 'e')}.id"
             for other in self._bound
-            if (own := self._edges.get(other)) is not None and (own.source, own.target) == (edge.source, edge.target)
+            if (own := self._edges.get(other)) is not None
+            and (own.source, own.target) == (edge.source, edge.target)
         ]
-
-    def given_labels(self, variables: Iterable[str]) -> None:
-        """Check labels of variables that were bound elsewhere."""
-        for variable in variables:
-            self._skip_if(*self._unlabelled(variable))
 
     def _now_bound(self, variable: str) -> None:
         self._bound.append(variable)

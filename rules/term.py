@@ -205,7 +205,9 @@ class Logic(Term):
 
 
 _POWERS = {
-    **dict.fromkeys(("=", "<>", "<", "<=", ">", ">=", "in", "starts with", "ends with", "contains"), _COMPARE),
+    **dict.fromkeys(
+        ("=", "<>", "<", "<=", ">", ">=", "in", "starts with", "ends with", "contains"), _COMPARE
+    ),
     **dict.fromkeys(("+", "-"), _SUM),
     **dict.fromkeys(("*", "/", "%"), _PRODUCT),
 }

@@ -72,7 +72,6 @@ class _Reader:
 
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
-        self._places: dict[str, Token] = {}
         self._anonymous = 0
         self._match, self._create = _Drawing(), _Drawing()
         self._where: list[Term] = []
@@ -89,7 +88,9 @@ class _Reader:
             token = self._tokens.next
             clause = _CLAUSES.get(token.value) if token.kind == "word" else None
             if clause is None:
-                self._tokens.fail(f"a clause is expected, not {self._tokens.shown()}", "start with " + _CLAUSE_LIST)
+                self._tokens.fail(
+                    f"a clause is expected, not {self._tokens.shown()}", "start with " + _CLAUSE_LIST
+                )
             self._tokens.take()
             clause(self)
         return self._made(start)
@@ -110,7 +111,7 @@ class _Reader:
         except RuleError as error:
             if error.line is not None:
                 raise
-            line, column = self._tokens.place(self._places.get(error.subject or "", start).offset)
+            line, column = self._tokens.place(self._tokens.last(error.subject or "", start).offset)
             raise RuleError(
                 f"rule {self._scalars['name']!r}: {error.what}",
                 fix=error.fix,
@@ -205,9 +206,7 @@ class _Reader:
         return variable, self._tokens.word("a property key")
 
     def _variable(self) -> str:
-        token, variable = self._tokens.next, self._tokens.name("a variable")
-        self._places.setdefault(variable, token)
-        return variable
+        return self._tokens.name("a variable")
 
     # -- patterns ------------------------------------------------------------------------------------------
 

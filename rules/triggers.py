@@ -24,7 +24,7 @@ from itonami.graphstore.codec import Value
 from itonami.graphstore.graph import Edge, Node
 from itonami.graphstore.head import Head
 from itonami.rules.pattern import EdgePattern, Nac
-from itonami.rules.program import Finder
+from itonami.rules.program import Finder, Holds
 from itonami.rules.rule import Rule
 from itonami.rules.step import Step
 from itonami.rules.term import Binary, ListOf, Literal, Property, Term, term_reads
@@ -81,6 +81,7 @@ class Triggers:
         self.rules: list[Rule] = []
         self._anchors: list[tuple[str, ...]] = []
         self._finders: list[Finder | None] = []
+        self._checks: list[Holds | None] = []
         self._everywhere: list[int] = []
         self._created_edges: dict[str | None, list[int]] = {}
         self._created_nodes: list[tuple[Labels, int]] = []
@@ -103,6 +104,13 @@ class Triggers:
             finder = self._finders[number] = self.rules[number].program.finder(self._anchors[number])
         return finder
 
+    def check(self, number: int) -> Holds:
+        """The check that what the finder found earlier still applies, compiled on first use."""
+        check = self._checks[number]
+        if check is None:
+            check = self._checks[number] = self.rules[number].program.holds(applicable=True)
+        return check
+
     # -- the tables ----------------------------------------------------------------------------------------
 
     def _add(self, rule: Rule) -> None:
@@ -111,6 +119,7 @@ class Triggers:
         self.rules += [rule] * len(anchors)
         self._anchors += anchors
         self._finders += [None] * len(anchors)
+        self._checks += [None] * len(anchors)
         self._everywhere.append(first)
         numbers = {variable: first + 1 + place for place, variable in enumerate(rule.variables)}
         for edge in rule.L.edges:
@@ -248,7 +257,9 @@ def _needed_texts(term: Term) -> list[str] | None:
         case Binary("=", Property(), Literal(str(text))):
             return [text]
         case Binary("in", Property(), ListOf(items)):
-            texts = [item.value for item in items if isinstance(item, Literal) and isinstance(item.value, str)]
+            texts = [
+                item.value for item in items if isinstance(item, Literal) and isinstance(item.value, str)
+            ]
             return texts if len(texts) == len(items) else None
     return None
 

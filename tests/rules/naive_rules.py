@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from itertools import product
+from random import Random
 
 from hypothesis import strategies as st
-
 from itonami.graphstore import Edge, Graph, Head, Node
 from itonami.rules.pattern import Assignment, EdgePattern, Nac, NodePattern, Pattern, Relabel
 from itonami.rules.rule import Rule
@@ -172,13 +172,20 @@ def naive_matches(rule, graph, injective=True, params=None):
 
 
 def naive_glues(rule, ids, graph):
-    """Whether G - m(L - K) is a graph and nothing deleted coincides with anything else matched."""
+    """Whether G - m(L - K) is a graph, and nothing that goes (an element, a property's value, a label)
+    coincides with anything else matched that is written."""
     places = dict(zip(rule.variables, ids, strict=True))
     kinds = {n.variable: "node" for n in rule.L.nodes} | {e.variable: "edge" for e in rule.L.edges}
     for v in rule.delete:
         for w in rule.variables:
             if v != w and kinds[v] == kinds[w] and places[v] == places[w]:
                 return False
+    written = [(places[a.variable], a.key) for a in rule.assignments if a.variable in places]
+    written += [
+        (places[r.variable], "label", label) for r in rule.relabels for label in (*r.added, *r.removed)
+    ]
+    if len(set(written)) < len(written):
+        return False
     gone = {places[v] for v in rule.delete}
     return not any(e.id not in gone and {e.source, e.target} & gone for e in graph.edges())
 
@@ -191,18 +198,29 @@ def naive_applicable(rule, graph):
 # -- strategies ------------------------------------------------------------------------------------------------
 
 LABELS, TYPES, KEYS, VALUES = ("A", "B"), ("x", "y"), ("p", "q"), ("u", "v", 1, True)
-properties = st.dictionaries(st.sampled_from(KEYS), st.sampled_from(VALUES), max_size=2)
-label_sets = st.sets(st.sampled_from(LABELS), max_size=2)
+
+seeds = st.integers(0, 2**64).map(Random)
+"""Draws come from a seed: rules and graphs of even sizes, a hundred times as fast as draw by draw."""
 
 
-@st.composite
-def graphs(draw, max_nodes=4, max_edges=5):
-    nodes = [Node(f"n{k}", draw(label_sets), draw(properties)) for k in range(draw(st.integers(0, max_nodes)))]
-    edges = []
-    if nodes:
-        ends = st.sampled_from([node.id for node in nodes])
-        for k in range(draw(st.integers(0, max_edges))):
-            edges.append(Edge(f"e{k}", draw(ends), draw(st.sampled_from(TYPES)), draw(ends), draw(properties)))
+def some(rng, items, chance):
+    return [item for item in items if rng.random() < chance]
+
+
+def random_properties(rng):
+    return {key: rng.choice(VALUES) for key in some(rng, KEYS, 0.6)}
+
+
+def random_graph(rng, most_nodes=4, most_edges=5):
+    nodes = [
+        Node(f"n{k}", some(rng, LABELS, 0.5), random_properties(rng))
+        for k in range(most_nodes - min(rng.randint(0, most_nodes), rng.randint(0, most_nodes)))
+    ]
+    count = most_edges - min(rng.randint(0, most_edges), rng.randint(0, most_edges)) if nodes else 0
+    edges = [
+        Edge(f"e{k}", rng.choice(nodes).id, rng.choice(TYPES), rng.choice(nodes).id, random_properties(rng))
+        for k in range(count)
+    ]
     return Graph().replaced([*nodes, *edges])
 
 
@@ -216,106 +234,127 @@ def head_in_order(graph, order):
     return head
 
 
-@st.composite
-def conditions(draw, variables, depth=2):
+def random_condition(rng, variables, depth=1):
     """A term over some variables that is mostly a condition."""
-    if depth == 0 or draw(st.booleans()):
-        variable = draw(st.sampled_from(variables))
-        place = Property(variable, draw(st.sampled_from(KEYS)))
-        kind = draw(st.integers(0, 5))
-        value = Literal(draw(st.sampled_from(VALUES)))
-        other = Property(draw(st.sampled_from(variables)), draw(st.sampled_from(KEYS)))
-        return [
+    if depth and rng.random() < 0.3:
+        inner = random_condition(rng, variables, depth - 1)
+        if rng.random() < 0.5:
+            return Unary("not", inner)
+        return Logic(rng.choice(("and", "or")), (inner, random_condition(rng, variables, depth - 1)))
+    variable = rng.choice(variables)
+    place = Property(variable, rng.choice(KEYS))
+    value = Literal(rng.choice(VALUES))
+    return rng.choice(
+        [
             Binary("=", place, value),
             Binary("<>", place, value),
             Binary("in", place, ListOf((value, Literal("u")))),
-            IsNull(place, draw(st.booleans())),
-            Binary("=", place, other),
+            IsNull(place, rng.random() < 0.5),
+            Binary("=", place, Property(rng.choice(variables), rng.choice(KEYS))),
             Binary("in", Literal("A"), Labels(variable)),
-        ][kind]
-    inner = conditions(variables, depth=depth - 1)
-    if draw(st.booleans()):
-        return Unary("not", draw(inner))
-    return Logic(draw(st.sampled_from(("and", "or"))), (draw(inner), draw(inner)))
+            Binary("<>", Id(variable), Id(rng.choice(variables))),
+        ]
+    )
 
 
-@st.composite
-def patterns(draw, prefix, nodes, edges, shared=()):
-    own = [NodePattern(f"{prefix}{k}", tuple(draw(label_sets))) for k in range(nodes)]
-    listed = [NodePattern(v, tuple(draw(label_sets)) if draw(st.booleans()) else ()) for v in shared]
+def random_pattern(rng, prefix, nodes, edges, shared=()):
+    listed = [NodePattern(v, tuple(some(rng, LABELS, 0.15))) for v in shared]
+    own = [NodePattern(f"{prefix}{k}", tuple(some(rng, LABELS, 0.25))) for k in range(nodes)]
     ends = [node.variable for node in listed + own]
-    drawn = []
-    if ends:
-        for k in range(edges):
-            source, target = draw(st.sampled_from(ends)), draw(st.sampled_from(ends))
-            drawn.append(EdgePattern(f"{prefix}e{k}", source, draw(st.sampled_from((*TYPES, None))), target))
+    drawn = [
+        EdgePattern(f"{prefix}e{k}", rng.choice(ends), rng.choice((*TYPES, None)), rng.choice(ends))
+        for k in range(edges if ends else 0)
+    ]
     return Pattern(tuple(listed + own), tuple(drawn))
 
 
-@st.composite
-def nacs(draw, left):
-    nodes = [node.variable for node in left.nodes]
-    shared = draw(st.lists(st.sampled_from(nodes), max_size=2, unique=True)) if nodes else []
-    pattern = draw(patterns("m", draw(st.integers(0, 2)), draw(st.integers(0, 2)), tuple(shared)))
-    if left.edges and draw(st.integers(0, 3)) == 0:
-        edge = draw(st.sampled_from(left.edges))
-        ends = tuple(NodePattern(v) for v in dict.fromkeys((edge.source, edge.target)) if v not in shared)
-        pattern = Pattern(pattern.nodes + ends, (*pattern.edges, edge))
-    variables = (*pattern.variables, *left.variables)
-    where = (draw(conditions(variables, depth=1)),) if variables and draw(st.integers(0, 2)) == 0 else ()
-    return Nac(pattern, where)
+def random_nac(rng, left):
+    shared = some(rng, [node.variable for node in left.nodes], 0.5)
+    pattern = random_pattern(rng, "m", rng.choice((0, 1, 1, 2)), rng.randint(0, 2), shared)
+    if left.edges and rng.random() < 0.2:
+        edge = rng.choice(left.edges)
+        pattern = Pattern(pattern.nodes, (*pattern.edges, edge))
+    own = tuple(v for v in pattern.variables if v not in left.variables)
+    variables = own if own and rng.random() < 0.7 else (*pattern.variables, *left.variables)
+    wanted = variables and rng.random() < 0.5
+    return Nac(pattern, (random_condition(rng, variables),) if wanted else ())
 
 
-@st.composite
-def rules(draw, name="r", max_nodes=3, max_edges=3, creates=True):
-    nodes = draw(st.integers(0, max_nodes))
-    left = draw(patterns("a", nodes, draw(st.integers(0, max_edges)) if nodes else 0))
-    deleted = set()
-    if left.edges:
-        deleted |= set(draw(st.lists(st.sampled_from([e.variable for e in left.edges]), max_size=2)))
-    if left.nodes and draw(st.integers(0, 2)) == 0:
-        gone = draw(st.sampled_from([n.variable for n in left.nodes]))
+def random_creation(rng, kept):
+    new = tuple(NodePattern(f"c{k}", tuple(some(rng, LABELS, 0.5))) for k in range(rng.randint(0, 1)))
+    ends = kept + [node.variable for node in new]
+    edges = [
+        EdgePattern(f"d{k}", rng.choice(ends), rng.choice(TYPES), rng.choice(ends))
+        for k in range(rng.randint(0, 2) if ends else 0)
+    ]
+    return Pattern(new, tuple(edges))
+
+
+def random_rule(rng, name="r", most_nodes=3, most_edges=3):
+    nodes = min(most_nodes, rng.choice((0, 1, 1, 1, 2, 2, 3)))
+    left = random_pattern(rng, "a", nodes, min(most_edges, rng.choice((0, 0, 1, 1, 2, 3))))
+    deleted = set(some(rng, [edge.variable for edge in left.edges], 0.3))
+    if left.nodes and rng.random() < 0.3:
+        gone = rng.choice(left.nodes).variable
         deleted |= {gone, *(edge.variable for edge in left.at(gone))}
-    kept = [n.variable for n in left.nodes if n.variable not in deleted]
-    kept_edges = [e.variable for e in left.edges if e.variable not in deleted]
-    create = Pattern()
-    if creates and any(e.variable in deleted for e in left.edges) and draw(st.booleans()):
-        new = tuple(NodePattern(f"c{k}", tuple(draw(label_sets))) for k in range(draw(st.integers(0, 1))))
-        ends = kept + [node.variable for node in new]
-        count = draw(st.integers(0, 2)) if ends else 0
-        create = Pattern(
-            new,
-            tuple(
-                EdgePattern(
-                    f"d{k}",
-                    draw(st.sampled_from(ends)),
-                    draw(st.sampled_from(TYPES)),
-                    draw(st.sampled_from(ends)),
-                )
-                for k in range(count)
-            ),
-        )
-    places = [(v, key) for v in (*kept, *kept_edges, *create.variables) for key in KEYS]
-    assignments = []
-    for v, key in draw(st.lists(st.sampled_from(places), max_size=2, unique=True)) if places else []:
-        values = [Literal(draw(st.sampled_from((*VALUES, None))))]
-        values += [Property(w, "p") for w in left.variables]
-        assignments.append(Assignment(v, key, draw(st.sampled_from(values))))
+    kept = [node.variable for node in left.nodes if node.variable not in deleted]
+    may_create = rng.random() < 0.5 and any(edge.variable in deleted for edge in left.edges)
+    create = random_creation(rng, kept) if may_create else Pattern()
+    staying = [variable for variable in left.variables if variable not in deleted]
+    places = [(v, key) for v in (*staying, *create.variables) for key in KEYS]
+    values = [Literal(value) for value in (*VALUES, None)] + [Property(v, "p") for v in left.variables]
     relabels = []
-    if kept and draw(st.integers(0, 2)) == 0:
-        label = draw(st.sampled_from(LABELS))
-        added = draw(st.booleans())
-        relabels.append(Relabel(draw(st.sampled_from(kept)), (label,) if added else (), () if added else (label,)))
-    variables = left.variables
-    where = draw(st.lists(conditions(variables), max_size=2)) if variables else []
+    if kept and rng.random() < 0.4:
+        parts = [(rng.choice(LABELS),), ()]
+        rng.shuffle(parts)
+        relabels.append(Relabel(rng.choice(kept), *parts))
+    chosen = left.variables and rng.choice((0, 0, 0, 1, 2))
+    nacs = [random_nac(rng, left) for _ in range(rng.choice((0, 0, 1, 1, 2)))]
     return Rule(
         name=name,
         L=left,
         delete=tuple(deleted),
         create=create,
-        where=tuple(where),
-        nacs=tuple(draw(st.lists(nacs(left), max_size=2))),
-        assignments=tuple(assignments),
+        where=tuple(random_condition(rng, left.variables) for _ in range(chosen or 0)),
+        nacs=tuple(nac for nac in nacs if nac.pattern),
+        assignments=tuple(
+            Assignment(*place, rng.choice(values))
+            for place in rng.sample(places, min(len(places), rng.randint(0, 2)))
+        ),
         relabels=tuple(relabels),
-        priority=draw(st.integers(-1, 1)),
+        priority=rng.randint(-1, 1),
     )
+
+
+def graphs(most_nodes=4, most_edges=5):
+    return seeds.map(lambda rng: random_graph(rng, most_nodes, most_edges))
+
+
+def rules(name="r", most_nodes=3, most_edges=3):
+    return seeds.map(lambda rng: random_rule(rng, name, most_nodes, most_edges))
+
+
+def random_edit(rng, evolver):
+    """Make one free edit of a graph."""
+    nodes, edges = [n.id for n in evolver.nodes()], [e.id for e in evolver.edges()]
+    kinds = ["add"] + (
+        ["connect", "update", "update", "unset", "relabel", "relabel", "remove"] if nodes else []
+    )
+    kinds += ["cut", "cut", "update edge", "update edge"] if edges else []
+    match rng.choice(kinds):
+        case "add":
+            evolver.add_node(*some(rng, LABELS, 0.5), properties=random_properties(rng))
+        case "connect":
+            evolver.add_edge(rng.choice(nodes), rng.choice(TYPES), rng.choice(nodes))
+        case "update":
+            evolver.update(rng.choice(nodes), **{rng.choice(KEYS): rng.choice(VALUES)})
+        case "unset":
+            evolver.unset(rng.choice(nodes), rng.choice(KEYS))
+        case "relabel":
+            evolver.relabel(rng.choice(nodes), add=some(rng, LABELS, 0.5), remove=some(rng, LABELS, 0.5))
+        case "remove":
+            evolver.remove_node(rng.choice(nodes), detach=True)
+        case "cut":
+            evolver.remove_edge(rng.choice(edges))
+        case "update edge":
+            evolver.update(rng.choice(edges), **{rng.choice(KEYS): rng.choice(VALUES)})

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import networkx
 import pytest
-
 from itonami.graphstore import Graph, Head
 from itonami.rules import Dangling, Grammar, Identification, Match, Rule, find, gluing, matches, rewrite
 from itonami.rules.grammar import graph_of
@@ -37,7 +36,9 @@ def isomorphic(one, other):
             tail, head = ("tail", edge.id), ("head", edge.id)
             result.add_node(tail, mark=("tail", edge.label))
             result.add_node(head, mark=("head", edge.label))
-            result.add_edges_from([(("node", edge.source), tail), (tail, head), (head, ("node", edge.target))])
+            result.add_edges_from(
+                [(("node", edge.source), tail), (tail, head), (head, ("node", edge.target))]
+            )
         return result
 
     def same_mark(a, b):
@@ -101,7 +102,9 @@ def test_the_gluing_verdicts_are_those_of_grgen():
             assert len(found) == step["matches"], case["id"]
             for match in found if step["mode"] == "apply all" else ():
                 graph = rewrite(graph, rule, match).graph
-            assert (len(graph), len(list(graph.edges()))) == (step["nodes_after"], step["edges_after"]), case["id"]
+            assert (len(graph), len(list(graph.edges()))) == (step["nodes_after"], step["edges_after"]), case[
+                "id"
+            ]
 
 
 def test_two_deleted_elements_never_coincide_as_in_the_textbook():
@@ -134,9 +137,9 @@ def shared_ids(case):
     for part, sort in (("nodes", "V"), ("edges", "E")):
         left, right = case["L"][part], case["R"][part]
         names |= {(part, item["id"]): f"new_{item['id']}" for item in right}
-        for l, r in zip(case["l"][sort], case["r"][sort], strict=True):
-            names[part, right[r - 1]["id"]] = left[l - 1]["id"]
-            kept[part, right[r - 1]["id"]] = left[l - 1]
+        for here, there in zip(case["l"][sort], case["r"][sort], strict=True):
+            names[part, right[there - 1]["id"]] = left[here - 1]["id"]
+            kept[part, right[there - 1]["id"]] = left[here - 1]
 
     def end(id):
         return names["nodes", id]

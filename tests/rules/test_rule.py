@@ -6,11 +6,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from naive_rules import graphs, rules
-
 from itonami.graphstore import Graph, Head
 from itonami.rules import Match, RewriteError, Rule, RuleError, RuleSet, gluing, matches, parse_rules, rewrite
 from itonami.rules.pattern import EdgePattern, NodePattern, Pattern
+from naive_rules import graphs, rules
 
 TEXT = """
 # Start the next step of a sequence.
@@ -35,8 +34,8 @@ def test_the_text_form_by_example():
     rule, done = parse_rules(TEXT)
     assert (rule.name, rule.event, rule.priority, rule.external) == ("seq_next", "StepStarted", 0, False)
     assert (done.name, done.event, done.priority, done.external) == ("done", "done", -5, True)
-    assert rule.variables == ("s", "a", "b", "_2", "_1", "d", "_3", "_4")
-    assert rule.L.edge("_3") == EdgePattern("_3", "_2", "OF", "b")
+    assert rule.variables == ("s", "a", "b", "_3", "_1", "d", "_2", "_4")
+    assert rule.L.edge("_2") == EdgePattern("_2", "_3", "OF", "b")
     assert rule.L.edge("_4") == EdgePattern("_4", "s", None, "a")
     assert rule.delete == ("d",)
     assert [str(term) for term in rule.where] == [
@@ -68,8 +67,8 @@ def test_any_rule_comes_back_from_text_and_json(rule):
 
 
 def test_odd_names_stand_in_backquotes():
-    pattern = Pattern((NodePattern("match", ("A b", "`", "set")), NodePattern("1")), (EdgePattern("é", "1", "", "match"),))
-    rule = Rule(name="a rule's \"name\"", L=pattern)
+    nodes = NodePattern("match", ("A b", "`", "set")), NodePattern("1")
+    rule = Rule(name='a rule\'s "name"', L=Pattern(nodes, (EdgePattern("é", "1", "", "match"),)))
     assert Rule.parse(str(rule)) == rule
     assert Rule.from_json(rule.to_json()) == rule
 
@@ -93,8 +92,14 @@ def nodes(**labels):
 
 
 def test_labels_star_and_empty_and_attributes_and_distinct_pairs_become_terms():
-    left = {"nodes": [{"id": "a", "label": ""}, {"id": "b", "label": "*", "attributes": {"k": 1}}], "edges": []}
-    right = {"nodes": [{"id": "a", "label": ""}, {"id": "b", "label": "*", "attributes": {"k": 2}}], "edges": []}
+    left = {
+        "nodes": [{"id": "a", "label": ""}, {"id": "b", "label": "*", "attributes": {"k": 1}}],
+        "edges": [],
+    }
+    right = {
+        "nodes": [{"id": "a", "label": ""}, {"id": "b", "label": "*", "attributes": {"k": 2}}],
+        "edges": [],
+    }
     rule = Rule.from_json(form(left, right, distinct=[["a", "b"]]))
     assert [str(term) for term in rule.where] == ["labels(a) = []", "b.k = 1", "id(a) <> id(b)"]
     assert [(a.variable, a.key, str(a.term)) for a in rule.assignments] == [("b", "k", "2")]
@@ -114,7 +119,10 @@ BAD_FORMS = [
     (form(nodes(a="A"), nodes(a="A"), K=nodes()), "K is not L intersected with R"),
     (form(nodes(a="A"), nodes(), where=["b.x = 1"]), "not bound"),
     (form(nodes(a="A"), nodes(), where=["a.x ="]), "a value"),
-    (form({"nodes": [], "edges": [{"id": "e", "src": "a", "label": "X", "tgt": "a"}]}, nodes()), "no end 'a'"),
+    (
+        form({"nodes": [], "edges": [{"id": "e", "src": "a", "label": "X", "tgt": "a"}]}, nodes()),
+        "no end 'a'",
+    ),
     (form({"nodes": [{"id": "a"}], "edges": []}, nodes()), "'label' is missing"),
     (form({"nodes": [{"id": "a", "label": "A", "attributes": {"k": {}}}]}, nodes()), "no literal"),
     (form(nodes(a="A"), nodes(), distinct=[["a"]]), "pairs"),
@@ -133,11 +141,11 @@ LAWS = [
     ("match (a)-[e:X]->(b) delete a", 1, "K is no graph"),
     ("match (a)\n delete b", 2, "deleted but not matched"),
     ("match (a)-[e:X]->(b) delete a, e create (a)-[:Y]->(b)", 1, "R is no graph"),
-    ("match (a)\n create (a)-[]->(b)", 2, "has no label"),
-    ("match (a)-[e:X]->(b)\n create (a)-[e:Y]->(b)", 1, "already matched"),
+    ("match (a)\n create (a)-[e]->(b)", 2, "has no label"),
+    ("match (a)-[e:X]->(b)\n create (a)-[e:Y]->(b)", 2, "already matched"),
     ("match (a:A) create (a:B)-[:X]->(c)", 1, "cannot give it labels"),
-    ("match (a)\n where b.x = 1", 1, "not bound"),
-    ("match (a)\n not (a)-[:X]->(b) where c.x = 1", 1, "not bound"),
+    ("match (a)\n where b.x = 1", 2, "not bound"),
+    ("match (a)\n not (a)-[:X]->(b) where c.x = 1", 2, "not bound"),
     ("match (a)\n delete a\n set a.x = 1", 3, "is deleted"),
     ("match (a)\n set b.x = 1", 2, "not bound"),
     ("match (a) set a.x = 1, a.x = 2", 1, "set twice"),
@@ -155,6 +163,8 @@ LAWS = [
     ("match (a) priority 1.5", 1, "integer"),
     ("match (a) where a.x = 1 set", 1, "a variable is expected"),
     ("match (a)<-[:X]->(b)", 1, "to draw a node"),
+    ("match (a) create (a)-->(b)", 1, "has no label"),
+    ("match (a) not where a.x = 1", 1, "to draw a node"),
     ("fetch (a)", 1, "a clause is expected"),
     ("match (a {x: 1)", 1, "to close the properties"),
     ("match (match)", 1, "reserved word"),
@@ -173,14 +183,14 @@ def test_an_ill_formed_rule_is_refused_with_the_law_and_the_place(clauses, line,
 
 HOSTILE = [
     "rule r match (a {x: '\"); import os; os._exit(1) #'})",
-    "rule r match (a:`\"\"\" + __import__('os')._exit(1) + \"\"\"`)",
+    'rule r match (a:`""" + __import__(\'os\')._exit(1) + """`)',
     "rule r match (a) where a.x = '{0.__class__}' and a.`{{}}` = $`__import__`",
     "rule `'; raise SystemExit` match (`a\n b`)-[`e'`:`]->`]->(`\\`) set `\\`.`'` = '\\\\' delete `e'`",
 ]
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-@given(graph=graphs(max_nodes=2))
+@given(graph=graphs(most_nodes=2))
 @settings(max_examples=5, deadline=None)
 def test_nothing_of_a_rules_text_is_ever_run(text, graph):
     rule = Rule.parse(text)
@@ -245,32 +255,39 @@ def test_patterns_as_wide_as_a_rule_may_be_are_compiled():
 @settings(max_examples=150, deadline=None)
 def test_the_inverse_rule_undoes_structure_and_labels_at_the_comatch(rule, graph):
     rule = replace(rule, assignments=(), where=(), nacs=())
-    back = rule.inverse()
     for match in matches(rule, graph):
-        if gluing(rule, match, graph) is not None or changes_nothing_but(rule, match, graph):
+        if gluing(rule, match, graph) is not None or is_vague(rule, match, graph):
             continue
-        done = rewrite(graph, rule, match)
-        assert done.comatch.rule == back
-        undone = rewrite(done.graph, back, done.comatch).graph
-        assert sorted(sorted(n.labels) for n in undone.nodes()) == sorted(sorted(n.labels) for n in graph.nodes())
-        ends = sorted((e.label, e.source in graph, e.target in graph) for e in undone.edges())
-        assert len(ends) == len(list(graph.edges()))
+        done, back = rewrite(graph, rule, match), rule.inverse()
+        comatch = Match.from_ids(back, [done.comatch[variable] for variable in back.variables])
+        undone = rewrite(done.graph, back, comatch).graph
+        assert sorted(sorted(n.labels) for n in undone.nodes()) == sorted(
+            sorted(n.labels) for n in graph.nodes()
+        )
+        assert sorted(e.label for e in undone.edges()) == sorted(e.label for e in graph.edges())
 
 
-def changes_nothing_but(rule, match, graph):
+def is_vague(rule, match, graph):
     """What a rule does not say cannot come back: a label that was there already, an edge label of any kind."""
-    vague = any(e.label is None and e.variable in rule.delete for e in rule.L.edges)
+    if any(edge.label is None and edge.variable in rule.delete for edge in rule.L.edges):
+        return True
     for relabel in rule.relabels:
         has = graph.node(match[relabel.variable]).labels
-        vague |= bool(set(relabel.added) & has) or not set(relabel.removed) <= has
-    hidden = (
-        set(graph.node(match[n.variable]).labels) != set(n.labels) for n in rule.L.nodes if n.variable in rule.delete
-    )
-    return vague or any(hidden)
+        if set(relabel.added) & has or not set(relabel.removed) <= has:
+            return True
+    gone = [node for node in rule.L.nodes if node.variable in rule.delete]
+    return any(set(graph.node(match[node.variable]).labels) != set(node.labels) for node in gone)
+
+
+def test_a_rule_that_deletes_an_edge_of_any_label_has_no_inverse():
+    with pytest.raises(RuleError, match="has no inverse"):
+        Rule.parse("rule r match (a)-[e]->(b) delete e").inverse()
 
 
 def test_what_an_inverse_cannot_know_is_a_parameter():
-    rule = Rule.parse("rule r match (a {s: 'x'})-[e:X]->(b) where a.t is null delete e set a.s = 'y', a.t = 1, a.u = 2")
+    rule = Rule.parse(
+        "rule r match (a {s: 'x'})-[e:X]->(b) where a.t is null delete e set a.s = 'y', a.t = 1, a.u = 2"
+    )
     assert str(rule.inverse()).splitlines()[2:] == [
         "  where a.s = 'y' and a.t = 1 and a.u = 2",
         "  set a.s = 'x'",

@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from naive_rules import evaluate
-
 from itonami.graphstore import Edge, Node
 from itonami.rules.emit import Source
 from itonami.rules.errors import RuleError
@@ -27,9 +25,12 @@ from itonami.rules.term import (
     term_parameters,
     term_variables,
 )
+from naive_rules import evaluate
 
 numbers = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
-scalars = st.one_of(st.none(), st.booleans(), numbers, st.text(max_size=4), st.sampled_from(["a", "ab", 0, 1, 1.0]))
+scalars = st.one_of(
+    st.none(), st.booleans(), numbers, st.text(max_size=4), st.sampled_from(["a", "ab", 0, 1, 1.0])
+)
 names = st.text(string.ascii_letters + "_` é.'\"", min_size=1, max_size=5) | st.sampled_from(sorted(RESERVED))
 OPERATORS = ("=", "<>", "<", "<=", ">", ">=", "in", "starts with", "ends with", "contains", *"+-*/%")
 
@@ -67,7 +68,9 @@ KEYS = st.sampled_from(["p", "q"])
 PARAMS = {"p": "ab", "q": 2}
 
 
-@given(terms(st.sampled_from(["n", "e"]), KEYS), st.dictionaries(KEYS, scalars), st.dictionaries(KEYS, scalars))
+@given(
+    terms(st.sampled_from(["n", "e"]), KEYS), st.dictionaries(KEYS, scalars), st.dictionaries(KEYS, scalars)
+)
 @settings(max_examples=600, deadline=None)
 def test_the_compiled_meaning_is_that_of_an_interpreter(term, of_node, of_edge):
     elements = {"n": Node("n", ("B", "A"), of_node), "e": Edge("e", "n", "X", "n", of_edge)}

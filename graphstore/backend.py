@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -38,7 +39,8 @@ FORMAT = 1
 TABLES = ("meta", "graphs", "commits", "versions", "roots", "nodes", "index")
 INITIAL_MAP_BYTES = 1 << 28
 MAXIMUM_MAP_BYTES = 1 << 44
-_DATA_FILE = "data.mdb"
+_DATA_FILE, _LOCK_FILE = "data.mdb", "lock.mdb"
+_MAGIC_AT, _MAGIC = 16, (0xBEEFC0DE).to_bytes(4, sys.byteorder)
 _MAX_READERS = 1024
 
 T = TypeVar("T")
@@ -106,11 +108,14 @@ class Backend:
         self._gate = _Gate()
         self._pid = os.getpid()
         self._open = True
-        size = (path / _DATA_FILE).stat().st_size
+        _check_file(path / _DATA_FILE)
         try:
+            if not (path / _LOCK_FILE).exists():  # nobody has it open: look without leaving a lock file
+                with lmdb.open(str(path), max_dbs=1, readonly=True, lock=False, create=False) as env:
+                    _check_format(env, path)
             self.env = lmdb.open(
                 str(path),
-                map_size=max(map_bytes, size),
+                map_size=max(map_bytes, (path / _DATA_FILE).stat().st_size),
                 max_dbs=len(TABLES),
                 max_readers=_MAX_READERS,
                 readonly=read_only,
@@ -118,24 +123,14 @@ class Backend:
                 sync=durable,
                 metasync=durable,
             )
-            self.tables = self._open_tables()
+            try:
+                _check_format(self.env, path)
+                self.tables = {name: self.env.open_db(name.encode(), create=False) for name in TABLES}
+            except BaseException:
+                self.env.close()
+                raise
         except lmdb.Error as error:
             raise _translated(error, path) from error
-
-    def _open_tables(self) -> dict[str, Any]:
-        meta = self.env.open_db(b"meta", create=False)
-        with self.env.begin() as txn:
-            found = txn.get(b"format", db=meta)
-        if found is None:
-            raise NotAStore("the LMDB file holds no Itonami store", where=str(self.path))
-        if int(found) > FORMAT:
-            self.env.close()
-            raise UnsupportedFormat(
-                f"the store has format {int(found)}, this version reads up to {FORMAT}",
-                where=str(self.path),
-                fix="open it with a newer itonami",
-            )
-        return {name: self.env.open_db(name.encode(), create=False) for name in TABLES}
 
     @classmethod
     def open(cls, path: Path, *, create: bool, **settings: Any) -> Backend:
@@ -218,10 +213,39 @@ class Backend:
             )
 
 
+def _check_file(file: Path) -> None:
+    """LMDB makes a database of an empty file, so a file must first prove to be one: by the magic number of its
+    first meta page (mdb.c, MDB_meta)."""
+    with file.open("rb") as handle:
+        start = handle.read(_MAGIC_AT + 4)
+    if start[_MAGIC_AT:] != _MAGIC:
+        raise NotAStore("data.mdb is no LMDB file", where=str(file.parent), fix="choose another path")
+
+
+def _check_format(env: lmdb.Environment, path: Path) -> None:
+    """The environment holds a store of a format that this code reads."""
+    meta = env.open_db(b"meta", create=False)
+    with env.begin() as txn:
+        found = txn.get(b"format", db=meta)
+    if found is None:
+        raise NotAStore("the LMDB file holds no Itonami store", where=str(path), fix="choose another path")
+    if int(found) > FORMAT:
+        raise UnsupportedFormat(
+            f"the store has format {int(found)}, this version reads up to {FORMAT}",
+            where=str(path),
+            fix="open it with a newer itonami",
+        )
+
+
 def create_store(path: Path, *, format: int = FORMAT) -> None:
     """Make an empty store: in a temporary directory, synced, then renamed into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except OSError as error:
+        raise NotAStore(
+            f"no store can be made there: {error.strerror}", where=str(path), fix="choose another path"
+        ) from error
     try:
         env = lmdb.open(str(scratch), map_size=INITIAL_MAP_BYTES, max_dbs=len(TABLES))
         tables = {name: env.open_db(name.encode()) for name in TABLES}
@@ -230,7 +254,7 @@ def create_store(path: Path, *, format: int = FORMAT) -> None:
             txn.put(b"store", secrets.token_hex(16).encode(), db=tables["meta"])
         env.sync(True)
         env.close()
-        (scratch / "lock.mdb").unlink(missing_ok=True)
+        (scratch / _LOCK_FILE).unlink(missing_ok=True)
         _sync_directory(scratch)
         try:
             scratch.rename(path)

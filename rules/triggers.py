@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from itonami.graphstore.codec import Value
 from itonami.graphstore.graph import Edge, Node
 from itonami.graphstore.head import Head
-from itonami.rules.pattern import EdgePattern, Nac
+from itonami.rules.pattern import EdgePattern, Nac, NodePattern
 from itonami.rules.program import Finder, Holds
 from itonami.rules.rule import Rule
 from itonami.rules.step import Step
@@ -35,6 +35,8 @@ Seed = tuple[int, str]
 """The number of a finder, and the id it is anchored at ("" for a search of the whole graph)"""
 
 Labels = frozenset[str]
+Asked = tuple[Labels, Labels, Labels, int]
+"""What a node must have for a finder to be worth trying: labels, labels of edges leaving and arriving; the finder"""
 Hop = tuple[str | None, bool]  # an edge label (None: any), and whether along or against the edge
 
 
@@ -65,10 +67,10 @@ class Route:
 class _Reads:
     """Who reads a property: finders that need one of some texts, by text, and those that may take any value."""
 
-    by_text: dict[str, list[tuple[Labels, int]]] = field(default_factory=dict)
-    always: list[tuple[Labels, int]] = field(default_factory=list)
+    by_text: dict[str, list[Asked]] = field(default_factory=dict)
+    always: list[Asked] = field(default_factory=list)
 
-    def of(self, value: Value) -> list[tuple[Labels, int]]:
+    def of(self, value: Value) -> list[Asked]:
         return self.always + self.by_text.get(value, []) if type(value) is str else self.always
 
 
@@ -86,7 +88,7 @@ class Triggers:
         self._created_edges: dict[str | None, list[int]] = {}
         self._created_nodes: list[tuple[Labels, int]] = []
         self._node_keys: dict[str, _Reads] = {}
-        self._node_labels: dict[str | None, list[tuple[Labels, int]]] = {}
+        self._node_labels: dict[str | None, list[Asked]] = {}
         self._edge_keys: dict[str, list[tuple[str | None, int]]] = {}
         self._dangling: list[tuple[Labels, int]] = []
         self._nac_edges: dict[str | None, list[tuple[bool, Route]]] = {}
@@ -125,13 +127,13 @@ class Triggers:
         for edge in rule.L.edges:
             self._created_edges.setdefault(edge.label, []).append(numbers[edge.variable])
         for node in rule.L.nodes:
-            asked = frozenset(node.labels), numbers[node.variable]
+            labels, number = frozenset(node.labels), numbers[node.variable]
             if not any(rule.L.at(node.variable)):
-                self._created_nodes.append(asked)
+                self._created_nodes.append((labels, number))
             if node.variable in rule.delete:
-                self._dangling.append(asked)
+                self._dangling.append((labels, number))
             for label in node.labels:
-                self._node_labels.setdefault(label, []).append(asked)
+                self._node_labels.setdefault(label, []).append(_asked(rule, node, number))
         for term in rule.where:
             self._read(rule, numbers, term)
         for nac in rule.nacs:
@@ -147,7 +149,7 @@ class Triggers:
                 if key is not None and (edge := rule.L.edge(variable)):
                     self._edge_keys.setdefault(key, []).append((edge.label, number))
                 continue
-            asked = frozenset(node.labels), number
+            asked = _asked(rule, node, number)
             if key is None:
                 self._node_labels.setdefault(None, []).append(asked)
                 continue
@@ -217,17 +219,18 @@ class Triggers:
         self, head: Head, node: Node, keys: tuple[str, ...], changed: tuple[str, ...], seeds: list[Seed]
     ) -> None:
         id, has = node.id, node.labels
+        leaving, arriving = head.out_edges.get(id, _NONE).keys(), head.in_edges.get(id, _NONE).keys()
         for key in keys:
             if (reads := self._node_keys.get(key)) is not None:
-                for labels, number in reads.of(node.data.get(key)):
-                    if labels <= has:
+                for labels, out, into, number in reads.of(node.data.get(key)):
+                    if labels <= has and (not out or out <= leaving) and (not into or into <= arriving):
                         seeds.append((number, id))
             for route in self._nac_node_keys.get(key, ()):
                 route.follow(head, id, seeds)
         if changed:
             for label in (*changed, None):
-                for labels, number in self._node_labels.get(label, ()):
-                    if labels <= has:
+                for labels, out, into, number in self._node_labels.get(label, ()):
+                    if labels <= has and out <= leaving and into <= arriving:
                         seeds.append((number, id))
                 for route in self._nac_node_labels.get(label, ()):
                     route.follow(head, id, seeds)
@@ -249,6 +252,17 @@ class Triggers:
             for id in (edge.source, edge.target):
                 if (node := head.node_by_id.get(id)) is not None:
                     seeds += [(number, id) for labels, number in self._dangling if labels <= node.labels]
+
+
+_NONE: dict[str, dict[str, Edge]] = {}
+
+
+def _asked(rule: Rule, node: NodePattern, number: int) -> Asked:
+    """What an L-node asks of the node it is to lie at. Edges that come later bring their own seeds."""
+    at = list(rule.L.at(node.variable))
+    leaving = frozenset(edge.label for edge in at if edge.source == node.variable and edge.label is not None)
+    arriving = frozenset(edge.label for edge in at if edge.target == node.variable and edge.label is not None)
+    return frozenset(node.labels), leaving, arriving, number
 
 
 def _needed_texts(term: Term) -> list[str] | None:

@@ -7,7 +7,6 @@ activity may run more than once; `ctx.key` is the same each time, so the service
 import os
 
 import httpx
-
 from itonami.workflow import ActivityContext, activity, http_activity, sql_activity
 
 SERVICE = os.environ.get("ORDER_SERVICE", "http://127.0.0.1:8017")
@@ -42,7 +41,7 @@ async def process_payment(order_id: str, amount: float, ctx: ActivityContext) ->
 
 
 @activity
-def cancel_payment(orderId: str, ctx: ActivityContext) -> dict[str, object]:  # noqa: N803 - the input's name
+def cancel_payment(orderId: str, ctx: ActivityContext) -> dict[str, object]:
     """Pay back what was taken."""
     answer = httpx.post(f"{SERVICE}/refund", json={"order_id": orderId}, headers={"Idempotency-Key": ctx.key})
     answer.raise_for_status()
@@ -51,7 +50,7 @@ def cancel_payment(orderId: str, ctx: ActivityContext) -> dict[str, object]:  # 
 
 
 @activity
-def send_confirmation(orderId: str) -> dict[str, object]:  # noqa: N803
+def send_confirmation(orderId: str) -> dict[str, object]:
     """Tell the customer."""
     return {"processed": True, "confirmationId": f"CONF-{orderId}"}
 

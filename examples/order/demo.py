@@ -1,7 +1,8 @@
 """The demo: an order runs, its engine is killed half-way, it resumes, and answers for its past.
 
-Everything is real: an HTTP service, an SQLite file, an LMDB store, and the `itonami` command in processes of its own, one
-of which dies by SIGKILL while a payment is under way. What is shown is what the commands print.
+Everything is real: an HTTP service, an SQLite file, an LMDB store, and the `itonami` command in processes of its own,
+one of which dies by SIGKILL while a payment is under way. What is shown is what the commands print; what is claimed
+is checked, and the demo ends with 1 where it does not hold.
 """
 
 import json
@@ -20,66 +21,82 @@ MISSING = {"orderId": "404", "customerId": "C-4", "amount": 80}
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="itonami-demo-") as folder:
-        service = OrderService()
-        inventory = Path(folder) / "inventory.sqlite"
-        _make_inventory(inventory)
-        itonami = Itonami(Path(folder) / "state.itonami", service.url, inventory)
-        first = _killed_and_resumed(itonami, service)
-        _questioned(itonami, first)
-        _compensated(itonami, inventory)
-        title("verify: every record, every root, every index entry")
-        itonami("verify")
+    folder = Path(tempfile.mkdtemp(prefix="itonami-demo-"))
+    service = OrderService()
+    inventory = folder / "inventory.sqlite"
+    make_inventory(inventory)
+    itonami = Itonami(folder / "state.itonami", service.url, inventory)
+    killed_and_resumed(itonami, service)
+    questioned(itonami)
+    compensated(itonami, service, inventory)
+    title("Is the store sound? Every record, every root, every index entry is looked at")
+    itonami("verify")
+    left_behind(itonami, folder)
 
 
-def _killed_and_resumed(itonami: "Itonami", service: OrderService) -> dict:
-    title("order-17 starts; its engine is killed with SIGKILL while the payment is under way")
+def killed_and_resumed(itonami: "Itonami", service: OrderService) -> None:
+    title("An order is placed; its engine is killed while the payment is under way")
     service.hold()
-    process = itonami.begin("run", HERE / "order.kotoba", "--input", json.dumps(ORDER), "--id", "order-17")
-    if not service.paying.wait(30):
-        sys.exit("the payment was never asked for")
-    itonami.wait_for("order-17", "reserve_inventory", "succeeded")
-    process.kill()
-    print(f"engine process {process.pid} killed; exit status {process.wait()}")
+    engine = itonami.begin("run", HERE / "order.kotoba", "--input", json.dumps(ORDER), "--id", "order-17")
+    for line in engine.stderr:
+        print(line, end="", flush=True)
+        if line.startswith("  ok reserve_inventory"):
+            break
+    check("the payment is under way", service.paying.wait(30))
+    engine.kill()
+    check(f"engine process {engine.pid} died by SIGKILL", engine.wait() == -9)
     service.release.set()
-    before = len(service.requests)
+    before = list(service.requests)
 
-    title("what the store says of it now")
+    title("Another process asks the store what is known of the order")
     itonami("show", "order-17")
 
-    title("resume: what was acknowledged is not run again, what was under way is, with the same key")
+    title("Resume: what was acknowledged is not run again; the payment is, with the same key")
     itonami("resume", "order-17")
-    for path, key in service.requests[before:]:
-        print(f"the service saw {path} again with key {key}")
-    print(f"payments taken: {service.payments}")
-    return itonami.json("show", "order-17")
+    again = service.requests[len(before) :]
+    paid = [request for request in before if request[0] == "/pay"]
+    check(f"the service saw {again[0][0]} again with key {again[0][1]}, and nothing else", again == paid)
+    check(f"it took one payment: {list(service.payments.values())}", len(service.payments) == 1)
 
 
-def _questioned(itonami: "Itonami", run: dict) -> None:
-    title("the event log: what happened, by which rule, on which nodes, with what")
+def questioned(itonami: "Itonami") -> None:
+    title("The log: what happened, by which rule, at which nodes, with what")
     itonami("log", "order-17")
-    paid = next(
+    reserved = next(
         row["tx"]
-        for row in itonami.json("log", "order-17")
-        if row["event"] == "ActivityCompleted" and row["match"][0] == "reserve_inventory"
+        for row in itonami.document("log", "order-17")
+        if (row["event"], row["match"][0]) == ("ActivityCompleted", "reserve_inventory")
     )
-    title(f"the state at transaction {paid}, and what has changed since")
-    itonami("show", "order-17", "--at", str(paid))
-    itonami("diff", "order-17", str(paid), "HEAD")
-    title("replay: the run rebuilt from its events alone, by its own rules")
+    title(f"The order as it was at transaction {reserved}, and what has changed since")
+    itonami("show", "order-17", "--at", reserved)
+    itonami("diff", "order-17", reserved, "HEAD")
+
+    title("Replay: the run rebuilt from its events alone, by the rules it was started with")
     itonami("replay", "order-17")
-    assert run["status"] == "succeeded", run
 
 
-def _compensated(itonami: "Itonami", inventory: Path) -> None:
-    title("order-404 is not in the inventory: reserve_inventory fails, compensation runs")
+def compensated(itonami: "Itonami", service: OrderService, inventory: Path) -> None:
+    title("A second order is not in the inventory: it fails, and what was done is undone")
     itonami("run", HERE / "order.kotoba", "--input", json.dumps(MISSING), "--id", "order-404", expect=1)
-    itonami("show", "order-404")
-    why = [row for row in itonami.json("log", "order-404") if row["event"] in ("ActivityFailed", "RunFailed")]
-    for row in why:
-        print(f"TX {row['tx']} {row['event']}: {(row['params'] or {}).get('error', {}).get('message', '')}")
+    refunds = [key for path, key in service.requests if path == "/refund"]
+    check("its payment was returned", refunds == ["order-404/cancel_payment/1"])
     with sqlite3.connect(inventory) as database:
-        print("inventory:", dict(database.execute("SELECT order_id, reserved FROM inventory")))
+        reserved = dict(database.execute("SELECT order_id, reserved FROM inventory"))
+    check("the first order's goods are still reserved", reserved == {"17": 1})
+
+    title("Its log says why it failed")
+    itonami("log", "order-404")
+
+
+def left_behind(itonami: "Itonami", folder: Path) -> None:
+    title("To look further")
+    for run in ("order-17", "order-404"):
+        picture = folder / f"{run}.svg"
+        picture.write_text(itonami.output("show", run, "--format", "svg"))
+        print(f"{run} as a picture, for a browser:  {picture.as_uri()}")
+    program = Path(sys.executable).with_name("itonami")
+    command = program if program.exists() else f"{sys.executable} -m itonami.workflow.cli"
+    print(f"the store, for the command:  {command} --store {folder / 'state.itonami'} ps", flush=True)
 
 
 class Itonami:
@@ -89,42 +106,45 @@ class Itonami:
         self._command = [sys.executable, "-m", "itonami.workflow.cli", "--store", str(store)]
         self._environment = {**os.environ, "ORDER_SERVICE": service, "ORDER_DATABASE": str(inventory)}
 
-    def _arguments(self, command: str, *rest: object) -> list[str]:
-        activities = ["--activities", str(HERE / "activities.py")] if command in ("run", "resume") else []
-        return [*self._command, command, *map(str, rest), *activities]
-
     def __call__(self, command: str, *rest: object, expect: int = 0) -> None:
-        print(f"$ itonami {command} {' '.join(_short(word) for word in rest)}", flush=True)
-        code = subprocess.run(self._arguments(command, *rest), env=self._environment).returncode
+        """Run it, its output shown."""
+        arguments = self._announced(command, rest)
+        code = subprocess.run(arguments, env=self._environment, check=False).returncode
         if code != expect:
             sys.exit(f"itonami {command} ended with {code}, {expect} was due")
 
-    def json(self, command: str, *rest: object) -> list | dict:
-        arguments = [*self._arguments(command, *rest), "--json"]
-        return json.loads(subprocess.run(arguments, env=self._environment, check=True, capture_output=True).stdout)
-
     def begin(self, command: str, *rest: object) -> subprocess.Popen:
-        print(f"$ itonami {command} {' '.join(_short(word) for word in rest)} &", flush=True)
-        return subprocess.Popen(self._arguments(command, *rest), env=self._environment)
+        """Start it, its progress left to be read."""
+        arguments = self._announced(command, rest, " &")
+        return subprocess.Popen(arguments, env=self._environment, stderr=subprocess.PIPE, text=True)
 
-    def wait_for(self, run: str, step: str, status: str) -> None:
-        """Wait until the store says so: `log --follow` wakes at each new event."""
-        arguments = [*self._arguments("log", run, "--follow"), "--json"]
-        with subprocess.Popen(arguments, env=self._environment, stdout=subprocess.PIPE) as follow:
-            for line in follow.stdout:
-                row = json.loads(line)
-                if row["event"] == "ActivityCompleted" and row["match"][0] == step and status == "succeeded":
-                    follow.kill()
-                    return
+    def output(self, command: str, *rest: object) -> str:
+        """Run it silently: what it printed."""
+        arguments = self._arguments(command, rest)
+        return subprocess.run(
+            arguments, env=self._environment, check=True, stdout=subprocess.PIPE, text=True
+        ).stdout
+
+    def document(self, command: str, *rest: object) -> list | dict:
+        """Run it silently: its document."""
+        return json.loads(self.output(command, *rest, "--json"))
+
+    def _announced(self, command: str, rest: tuple[object, ...], end: str = "") -> list[str]:
+        print(f"$ itonami {command} {' '.join(map(short, rest))}".rstrip() + end, flush=True)
+        return self._arguments(command, rest)
+
+    def _arguments(self, command: str, rest: tuple[object, ...]) -> list[str]:
+        activities = ["--activities", str(HERE / "activities.py")] if command in ("run", "resume") else []
+        return [*self._command, command, *map(str, rest), *activities]
 
 
-def _make_inventory(path: Path) -> None:
+def make_inventory(path: Path) -> None:
     with sqlite3.connect(path) as database:
         database.execute("CREATE TABLE inventory (order_id TEXT PRIMARY KEY, reserved INTEGER NOT NULL)")
         database.execute("INSERT INTO inventory VALUES ('17', 0)")
 
 
-def _short(word: object) -> str:
+def short(word: object) -> str:
     text = str(word)
     if os.sep in text:
         return Path(text).name
@@ -132,7 +152,13 @@ def _short(word: object) -> str:
 
 
 def title(text: str) -> None:
-    print(f"\n== {text}", flush=True)
+    print(f"\n== {text}\n", flush=True)
+
+
+def check(claim: str, holds: bool) -> None:
+    if not holds:
+        sys.exit(f"this does not hold: {claim}")
+    print(f"-- {claim}", flush=True)
 
 
 if __name__ == "__main__":

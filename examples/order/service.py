@@ -58,7 +58,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
-        except BrokenPipeError:
+        except ConnectionError:
             self.close_connection = True  # the caller was killed: nobody reads the answer
 
     def log_message(self, format: str, *args: object) -> None:

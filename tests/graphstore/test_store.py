@@ -244,8 +244,12 @@ def test_paths_that_are_no_store_are_refused_and_left_alone(tmp_path):
     (tmp_path / "garbage").mkdir()
     (tmp_path / "garbage" / "data.mdb").write_bytes(b"x" * 10_000)
     lmdb.open(str(tmp_path / "foreign"), max_dbs=3).close()
+    (tmp_path / "foreign" / "lock.mdb").unlink()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "data.mdb").touch()
     create_store(tmp_path / "newer", format=99)
-    for name in ("file", "folder", "garbage", "foreign"):
+    before = tree_of(tmp_path)
+    for name in ("file", "folder", "garbage", "foreign", "empty", "file/below"):
         with pytest.raises(NotAStore):
             Store.open(tmp_path / name)
     with pytest.raises(UnsupportedFormat, match="99"):
@@ -253,7 +257,11 @@ def test_paths_that_are_no_store_are_refused_and_left_alone(tmp_path):
     with pytest.raises(NotAStore):
         Store.open(tmp_path / "absent", create=False)
     assert not (tmp_path / "absent").exists()
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder", "foreign", "garbage", "newer"]
+    assert tree_of(tmp_path) == before, "not a byte was written"
+
+
+def tree_of(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_use_after_close_or_in_a_forked_child_is_refused(tmp_path):

@@ -54,8 +54,11 @@ def test_a_status_that_no_rule_asks_for_triggers_nothing():
     text = "rule r match (a {s: 'ready'})-[e:X]->(b) where b.s in ['done', 'skipped'] delete e"
     graph = Graph().evolver()
     graph.add_node(id="n", s="new")
+    graph.add_node(id="alone", s="new")
+    graph.add_edge("n", "X", "n")
     start = graph.persistent()
     assert seeds_of(text, start, lambda g: g.update("n", s="running")) == []
+    assert seeds_of(text, start, lambda g: g.update("alone", s="ready")) == [], "it has no edge X"
     assert seeds_of(text, start, lambda g: g.update("n", t="ready")) == []
     assert seeds_of(text, start, lambda g: g.update("n", s="ready")) == ["n"]
     assert seeds_of(text, start, lambda g: g.update("n", s="done")) == ["n"]

@@ -88,16 +88,16 @@ def run_of(root: Op, **header: Any) -> Graph:
 
 def random_tree(random: Random, names: list[str], steps: list[Op], depth: int, scoped: bool = True) -> Op:
     """A tree of steps of every kind; `steps` gathers them. Inside a compensation nothing is `scoped`."""
-    kinds = ["Activity", "Activity", "Seq", "Parallel", "Decision", "Saga"]
-    kind = random.choice(kinds if depth and len(steps) < 40 else kinds[:1])
+    kinds = ["Activity", "Seq", "Seq", "Parallel", "Decision", "Saga"]
+    kind = random.choice(kinds[1 if not steps else 0 :] if depth and len(steps) < 40 else kinds[:1])
     step = op(kind, f"{len(steps)}{random.choice(names)}", status=random.choice(STATUSES))
     steps.append(step)
     if kind == "Activity":
         step["props"] |= {"activity": random.choice(names), "attempt": random.randint(1, 3)}
-        if scoped and random.random() < 0.5:
+        if scoped and random.random() < 0.6:
             step["undo"] = random_tree(random, names, steps, depth, scoped=False)
         return step
-    width = 1 if kind == "Saga" else random.randint(0, 4)
+    width = 1 if kind == "Saga" else random.choice((0, 1, 2, 3, 4, 4))
     step["children"] = tuple(random_tree(random, names, steps, depth - 1, scoped) for _ in range(width))
     if kind == "Decision":
         step["props"]["guards"] = random.choices(names, k=max(width - random.randint(0, 1), 0))

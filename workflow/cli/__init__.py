@@ -1,6 +1,17 @@
-"""The `itonami` command."""
+"""The `itonami` command: the packages' faces as small functions, one a command.
 
-from itonami.workflow.cli import care, runs, views
-from itonami.workflow.cli.app import app, main
+    app        options, errors to sentences, exit codes      documents   what `--json` prints
+    runs       run, resume, cancel, terminate                output      how text is printed
+    views      ps, show, log, diff                           progress    what is seen while a run goes on
+    audit      replay, verify, check                         subject     the store and the graph that are meant
 
-__all__ = ["app", "care", "main", "runs", "views"]
+A command looks up, asks and prints. What a workflow, a store or a drawing is may not live here.
+"""
+
+# The order of these is the order of `itonami --help`.
+from itonami.workflow.cli import runs  # isort: skip
+from itonami.workflow.cli import views  # isort: skip
+from itonami.workflow.cli import audit  # isort: skip
+from itonami.workflow.cli.app import app, main  # isort: skip
+
+__all__ = ["app", "audit", "main", "runs", "views"]

@@ -1,25 +1,39 @@
-"""`run`, `resume`, `cancel`, `terminate`: the commands that move runs."""
+"""`run`, `resume`, `cancel`, `terminate`: the commands that move runs.
+
+Whatever can be wrong with what the user passed is found before the store is opened for writing, so that bad
+input writes nothing and makes no store. Ctrl-C leaves a run as a crash would, for `resume`. How a run moves is
+the engine's.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from itonami.graphstore import InvalidValue, Store, StoreBusy
+from itonami.workflow.cli.app import AsJson, Interrupted, app
+from itonami.workflow.cli.documents import run_document
+from itonami.workflow.cli.output import emit, note, plain, say
+from itonami.workflow.cli.progress import error_text, shown
+from itonami.workflow.cli.subject import ENDED, LOOK_INTERVAL_S, found_run, opened
 
-from itonami.graphstore import InvalidValue, Store, StoreBusy, Version
-from itonami.workflow.activities import load_activities
-from itonami.workflow.cli.app import AsJson, app, opened
-from itonami.workflow.cli.output import console, emit, progress, run_json
-from itonami.workflow.definition import InputError, load_definition, parse_duration
-from itonami.workflow.engine import Engine, Run, inbox
+if TYPE_CHECKING:
+    from itonami.workflow.activities import Registry
+    from itonami.workflow.definition import Definition
+    from itonami.workflow.engine import Engine
 
-__all__: list[str] = []
+__all__ = ["cancel", "resume", "run", "terminate"]
+
+UNFINISHED = ("running", "parked")
+TAKEN_WITHIN_S = 2.0
 
 Activities = Annotated[Path | None, typer.Option(help="A Python file; every activity in it is registered.")]
+RunId = Annotated[str, typer.Argument(help="The run's id.")]
 
 
 @app.command()
@@ -32,13 +46,20 @@ def run(
     as_json: AsJson = False,
 ) -> int:
     """Run a workflow to its end."""
+    from itonami.workflow.definition import check_inputs, load_definition
+
     definition = load_definition(file)
-    inputs = _inputs(input)
+    inputs = check_inputs(definition, _inputs(input))
+    registry = _registry(activities)
+    _check_activities(definition, registry, str(file))
+    name = _new_id(ctx.obj.store, id)
+    _rehearse(name, definition, inputs)
 
-    async def body(engine: Engine) -> list[Run]:
-        return [await engine.start(definition, inputs, id=id)]
+    async def begin(engine: Engine) -> None:
+        await engine.start(definition, inputs, id=name)
 
-    return asyncio.run(_drive(ctx.obj.store, activities, body, as_json=as_json, create=True))
+    with Store.open(ctx.obj.store) as store:
+        return _driven(store, registry, [name], begin, as_json=as_json)
 
 
 @app.command()
@@ -49,147 +70,245 @@ def resume(
     as_json: AsJson = False,
 ) -> int:
     """Go on with runs that a crash or Ctrl-C interrupted, or that are parked."""
+    registry = _registry(activities)
+    with opened(ctx, write=True) as store:
+        names = [found_run(store, name) for name in dict.fromkeys(runs or ())] or _unfinished(store)
+        for name in names:
+            _check_activities(_definition_of(store, name), registry, f"run {name!r}")
 
-    async def body(engine: Engine) -> list[Run]:
-        return await engine.resume(*runs or ())
+        async def begin(engine: Engine) -> None:
+            await engine.resume(*names)
 
-    return asyncio.run(_drive(ctx.obj.store, activities, body, as_json=as_json, create=False))
+        if names:
+            return _driven(store, registry, names, begin, as_json=as_json, again=True)
+    if as_json:
+        emit([])
+    else:
+        say("nothing is unfinished")
+    return 0
 
 
 @app.command()
 def cancel(
     ctx: typer.Context,
-    run: Annotated[str, typer.Argument(help="The run's id.")],
+    run: RunId,
     deadline: Annotated[str | None, typer.Option(help="How long running activities are awaited.")] = None,
     as_json: AsJson = False,
 ) -> int:
     """Ask a run to stop, with compensation. The engine that drives it sees this at once, else `resume` does."""
+    from itonami.workflow.definition import parse_duration
+
     body = {} if deadline is None else {"deadline_ms": parse_duration(deadline, "--deadline")}
-    return _send(ctx, run, "cancel", body, as_json=as_json)
+    return _request(ctx, run, "cancel", body, as_json=as_json)
 
 
 @app.command()
 def terminate(
     ctx: typer.Context,
-    run: Annotated[str, typer.Argument(help="The run's id.")],
+    run: RunId,
     reason: Annotated[str, typer.Option(help="Why, for the log.")] = "terminated by request",
     as_json: AsJson = False,
 ) -> int:
     """End a run at once, without compensation."""
-    return _send(ctx, run, "terminate", {"reason": reason}, as_json=as_json)
+    return _request(ctx, run, "terminate", {"reason": reason}, as_json=as_json)
 
 
-def _send(ctx: typer.Context, run: str, kind: str, body: dict[str, Any], *, as_json: bool) -> int:
+# -- before anything is written ----------------------------------------------------------------------------
+
+
+def _inputs(text: str) -> dict[str, Any]:
+    """The inputs as the user passed them: JSON, or the file after an @."""
+    from itonami.workflow.definition import InputError
+
+    where, fix = "--input", 'pass an object such as \'{"name": "value"}\', or @FILE'
+    if text.startswith("@"):
+        where = text[1:]
+        try:
+            text = Path(where).read_text(encoding="utf-8")
+        except OSError as error:
+            raise InputError(
+                f"the file of inputs cannot be read ({error.strerror})", where=where, fix=fix
+            ) from error
+        except UnicodeDecodeError as error:
+            raise InputError("the file of inputs is no UTF-8", where=where, fix="save it as UTF-8") from error
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise InputError(f"the inputs are no JSON: {error.msg} at {place}", where=where, fix=fix) from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"the inputs cannot be read: {error}", where=where, fix=fix) from error
+    if not isinstance(value, dict):
+        raise InputError("the inputs are no object", where=where, fix=fix)
+    return value
+
+
+def _registry(path: Path | None) -> Registry:
+    from itonami.workflow.activities import Registry, load_activities
+
+    return Registry() if path is None else load_activities(path)
+
+
+def _check_activities(definition: Definition, registry: Registry, where: str) -> None:
+    """Refuse a definition that refers to what nobody registered."""
+    from itonami.workflow.activities import UnknownActivity
+    from itonami.workflow.definition import Activity
+
+    known = registry.add_declared(definition.activities)
+    for op in definition.ops():
+        if isinstance(op, Activity) and op.activity_ref not in known:
+            raise UnknownActivity(op.activity_ref, known.names(), where=f"{where}, step {op.id!r}")
+
+
+def _new_id(path: Path, id: str | None) -> str:
+    """The id of a run to be, once it may be one and is not taken."""
+    from itonami.workflow.engine import RunExists
+    from itonami.workflow.engine.catalog import check_run_id
+
+    if id is None:
+        from ulid import ULID
+
+        return str(ULID())
+    try:
+        check_run_id(id)
+    except InvalidValue as error:
+        raise InvalidValue(error.what, where="--id", fix=error.fix or "choose another") from error
+    if path.exists():
+        with Store.open(path, create=False, read_only=True) as store:
+            if id in store:
+                raise RunExists.of(id)
+    return id
+
+
+def _rehearse(run: str, definition: Definition, inputs: dict[str, Any]) -> None:
+    """Derive the run's first transition as the engine will, and throw it away: values and sizes that no store
+    takes are refused before there is one. O(definition)."""
+    from datetime import UTC, datetime
+
+    from itonami.graphstore import Entry
+    from itonami.graphstore.ledger import Write, check_size
+    from itonami.workflow.definition import InputError
+    from itonami.workflow.engine import RunState, requests
+    from itonami.workflow.engine.program import Program
+    from itonami.workflow.patterns import RULESET
+
+    program, now = Program(definition, RULESET), datetime.now(UTC)
+    state = RunState(run, program, 0, program.graph, program.head())
+    try:
+        made = state.derive([requests.start(inputs, None, now)], now)
+        entry = Entry(run, made.version, made.after.root, made.events, made.delta, (program.name, 1))
+        check_size([Write(entry, entry.encoded(), made.after)])
+    except InvalidValue as error:
+        fix = error.fix or "pass something smaller"
+        raise InputError(
+            f"the run cannot start: {error.what}", where=error.where or "--input", fix=fix
+        ) from error
+
+
+def _definition_of(store: Store, run: str) -> Definition:
+    from itonami.workflow.engine.catalog import Catalog
+
+    return Catalog(store).program_of(run).definition
+
+
+def _unfinished(store: Store) -> list[str]:
+    found = (store.graphs(kind="run", status=status) for status in UNFINISHED)
+    return [version.graph for versions in found for version in versions]
+
+
+# -- driving -----------------------------------------------------------------------------------------------
+
+
+def _driven(
+    store: Store,
+    registry: Registry,
+    names: list[str],
+    begin: Callable[[Engine], Awaitable[None]],
+    *,
+    as_json: bool,
+    again: bool = False,
+) -> int:
+    """Drive runs until each has ended or is parked, show it, and report."""
+    try:
+        asyncio.run(_drive(store, registry, names, begin, again=again))
+    except KeyboardInterrupt:
+        commands = " and ".join(f"`itonami resume {name}`" for name in names[:3] if name in store)
+        what = "interrupted" if commands else "interrupted before the run began"
+        fix = f"{commands} goes on where it was" if commands else None
+        raise Interrupted(what, fix=fix) from None
+    found = [run_document(name, store.head(name).tx, store.at(name)) for name in names]
+    if as_json:
+        emit(found[0] if len(found) == 1 else found)
+    else:
+        _report(found)
+    return 0 if all(entry["status"] == "succeeded" for entry in found) else 1
+
+
+async def _drive(
+    store: Store,
+    registry: Registry,
+    names: list[str],
+    begin: Callable[[Engine], Awaitable[None]],
+    *,
+    again: bool,
+) -> None:
+    from itonami.workflow.engine import Engine
+
+    with shown(store, several=len(names) > 1) as display:
+        async with Engine.open(store, registry) as engine:
+            engine.observers.append(display.observe)
+            for name in names if again else ():
+                display.begin(name)
+            await begin(engine)
+            await asyncio.gather(*map(engine.ended, names))
+
+
+_COLOURS = {"succeeded": "bold green", "parked": "bold yellow"}
+
+
+def _report(found: list[dict[str, Any]]) -> None:
+    for entry in found:
+        status = entry["status"]
+        why = error_text(entry["error"]) if status != "succeeded" else ""
+        say(f"{entry['run']} {status}{f': {why}' if why else ''}", _COLOURS.get(status, "bold red"))
+        if status == "succeeded":
+            say(json.dumps(plain(entry["result"]), ensure_ascii=False, indent=2))
+        elif status == "parked":
+            note(f"`itonami resume {entry['run']}` tries it again")
+
+
+# -- messages ----------------------------------------------------------------------------------------------
+
+
+def _request(ctx: typer.Context, run: str, kind: str, body: dict[str, Any], *, as_json: bool) -> int:
+    from itonami.workflow.engine import inbox
+
     with opened(ctx, write=True) as store:
+        status = store.at(found_run(store, run)).header["status"]
+        if status in ENDED:
+            raise InvalidValue(
+                f"the run has ended {status}", where=f"run {run!r}", fix=f"there is nothing to {kind}"
+            )
         inbox.post(store, run, kind, body)
         if kind == "terminate":
-            asyncio.run(_settle(store, run))
+            asyncio.run(_settled(store, run))
         status = store.at(run).header["status"]
     if as_json:
         emit({"run": run, "requested": kind, "status": status})
     else:
-        console.print(f"{kind} of {run} requested; it is {status}", markup=False)
+        say(f"{kind} of {run} is requested; it is {status}")
     return 0
 
 
-async def _settle(store: Store, run: str) -> None:
-    """Where no engine drives the store, the message is applied here; a running engine takes it itself."""
+async def _settled(store: Store, run: str) -> None:
+    """Where no engine drives the store the message is applied here; a running engine takes it, which is waited
+    for: watching LMDB's last transaction is the one way to hear of another process."""
+    from itonami.workflow.engine import Engine
+
     try:
         async with Engine.open(store) as engine:
             await engine.settle(run)
     except StoreBusy:
-        return
-
-
-def _inputs(text: str) -> dict[str, Any]:
-    where = "--input"
-    if text.startswith("@"):
-        path = Path(text[1:])
-        where = str(path)
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"the file cannot be read: {error}", where=where) from error
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"no JSON: {error.msg} at line {error.lineno} column {error.colno}", where=where, fix="pass an object"
-        ) from error
-    if not isinstance(value, dict):
-        raise InputError("the inputs must be an object", where=where, fix='pass e.g. {"name": "value"}')
-    return value
-
-
-async def _drive(
-    path: Path,
-    activities: Path | None,
-    begin: Callable[[Engine], Awaitable[Sequence[Run]]],
-    *,
-    as_json: bool,
-    create: bool,
-) -> int:
-    registry = load_activities(activities) if activities is not None else ()
-    with Store.open(path, create=create) as store:
-        async with Engine.open(store, registry) as engine:
-            engine.observers.append(_narrator())
-            runs = await begin(engine)
-            for handle in runs:
-                progress.print(f"run {handle.id}", markup=False)
-            await asyncio.gather(*(engine.ended(handle.id) for handle in runs))
-        found = [run_json(handle.id, store.head(handle.id).tx, store.at(handle.id)) for handle in runs]
-    _report(found, as_json=as_json)
-    return 0 if all(entry["status"] == "succeeded" for entry in found) else 1
-
-
-def _report(found: list[dict[str, Any]], *, as_json: bool) -> None:
-    if as_json:
-        emit(found[0] if len(found) == 1 else found)
-        return
-    for entry in found:
-        console.print(f"{entry['run']} {entry['status']}", markup=False)
-        shown = entry["result"] if entry["status"] == "succeeded" else entry["error"]
-        console.print_json(data=_jsonable(shown))
-
-
-def _jsonable(value: Any) -> Any:
-    from itonami.workflow.cli.output import plain
-
-    return plain(value)
-
-
-_NARRATED = {
-    "ActivityScheduled": "[cyan]>[/] {step}",
-    "ActivityCompleted": "[green]ok[/] {step}",
-    "ActivityFailed": "[red]failed[/] {step}: {message}",
-    "ActivityTimedOut": "[red]timed out[/] {step}: {message}",
-    "ActivityRetryScheduled": "[yellow]again[/] {step}: {message}",
-    "ActivityCancelled": "[yellow]cancelled[/] {step}",
-    "ActivityParked": "[red]parked[/] {step}: {message}",
-    "CompensationStarted": "[yellow]compensating[/] {step}",
-    "RunCancelRequested": "[yellow]cancel requested[/]",
-}
-
-
-def _narrator() -> Callable[[Version], None]:
-    """Progress on stderr: a line for each thing that happens to an activity."""
-    from rich.markup import escape
-
-    def tell(version: Version) -> None:
-        for event in version.events:
-            line = _NARRATED.get(event.name)
-            if line is None:
-                continue
-            error = event.data.get("error") if isinstance(event.data, dict) else None
-            message = error.get("message", "") if isinstance(error, dict) else ""
-            step = event.match[0] if event.match else ""
-            progress.print("  " + line.format(step=escape(step), message=escape(str(message))))
-
-    return tell
-
-
-def checked_limit(limit: int) -> int:
-    """A positive number of rows."""
-    if limit < 1:
-        raise InvalidValue(f"the limit must be at least 1, not {limit}")
-    return limit
+        until = time.monotonic() + TAKEN_WITHIN_S
+        while store.at(run).header["status"] not in ENDED and time.monotonic() < until:  # noqa: ASYNC110
+            await asyncio.sleep(LOOK_INTERVAL_S)

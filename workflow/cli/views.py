@@ -1,27 +1,39 @@
-"""`ps`, `show`, `log`, `diff`: the commands that look."""
+"""`ps`, `show`, `log`, `diff`: the commands that look. Any number of them may look while an engine writes.
+
+A run is read as of one transaction, never half of one; nothing is written. How a run is drawn is `drawing`'s.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from itonami.graphstore import Change, Commit, Edge, Graph, InvalidValue, Node, Store
+from itonami.workflow.cli.app import AsJson, app
+from itonami.workflow.cli.documents import (
+    delta_document,
+    graph_document,
+    is_run,
+    log_rows,
+    run_document,
+    summary,
+)
+from itonami.workflow.cli.output import columns, emit, plain, say, terminal
+from itonami.workflow.cli.subject import ENDED, LOOK_INTERVAL_S, checked_point, found, opened
 
-from itonami.graphstore import Commit, Graph, InvalidValue, Store
-from itonami.graphstore.picture import graph_dot, graph_graphml, graph_mermaid, graph_svg
-from itonami.workflow.cli.app import AsJson, app, opened
-from itonami.workflow.cli.output import console, delta_json, emit, is_run, log_rows, plain, run_json
-from itonami.workflow.drawing import run_dot, run_mermaid, run_svg, run_text
+__all__ = ["diff", "log", "ps", "show"]
 
-__all__: list[str] = []
-
-FOLLOW_INTERVAL_S = 0.05
-ENDED = frozenset({"succeeded", "failed", "cancelled", "terminated", "timed_out"})
+DETAIL_CHARS = 120
+STATUSES = frozenset({"pending", "running", "waiting", "queued", "dropped", "crashed", "parked"}) | ENDED
 RunId = Annotated[str, typer.Argument(help="The run's id.")]
-At = Annotated[str, typer.Option("--at", help="A point in time: 42, HEAD~3, an ISO time.")]
+POINTS = "A point in time: 42, HEAD~3, an ISO time."
+
+# -- ps ----------------------------------------------------------------------------------------------------
 
 
 @app.command()
@@ -33,38 +45,65 @@ def ps(
     as_json: AsJson = False,
 ) -> None:
     """List runs."""
-    wanted = dict(_key_value(text) for text in where or ())
-    header = {"kind": "run"}
-    header |= {k: v for k, v in (("workflow", workflow), ("status", status)) if v is not None}
+    if status is not None and status not in STATUSES:
+        from itonami.workflow.definition.values import nearest
+
+        raise InvalidValue(f"no run has status {status!r}", where="--status", fix=nearest(status, STATUSES))
+    wanted = dict(map(_key_value, where or ()))
+    header = {key: value for key, value in (("workflow", workflow), ("status", status)) if value is not None}
     with opened(ctx) as store:
-        rows = [
-            row
-            for version in store.graphs(**header)
-            if (row := _summary(store, version.graph, version.tx, wanted)) is not None
-        ]
+        runs = (
+            summary(version.graph, version.tx, store.at(version.graph, version.tx))
+            for version in store.graphs(kind="run", **header)
+        )
+        rows = [row for row in runs if _has(row["attributes"] or {}, wanted)]
     if as_json:
         emit(rows)
-        return
-    table = Table("run", "workflow", "status", "started", "ended", "tx", box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*(str(plain(row[key]) or "") for key in ("run", "workflow", "status", "started", "ended", "tx")))
-    console.print(table)
-
-
-def _summary(store: Store, run: str, tx: int, wanted: dict[str, str]) -> dict[str, Any] | None:
-    header = store.at(run, tx).header
-    attributes = header.get("attributes") or {}
-    if any(str(attributes.get(key)) != value for key, value in wanted.items()):
-        return None
-    keys = ("workflow", "version", "status", "started", "ended", "attributes")
-    return {"run": run, "tx": tx, **{key: header.get(key) for key in keys}}
+    else:
+        _list(rows)
 
 
 def _key_value(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals or not key:
-        raise InvalidValue(f"{text!r} is not KEY=VALUE", where="--where", fix="write e.g. --where customer=17")
+        raise InvalidValue(
+            f"{text!r} is not KEY=VALUE", where="--where", fix="write e.g. --where customer=17"
+        )
     return key, value
+
+
+def _has(attributes: dict[str, Any], wanted: dict[str, str]) -> bool:
+    """Whether each wanted attribute is there, as text or as JSON has it."""
+    return all(
+        key in attributes and value in (attributes[key], json.dumps(plain(attributes[key])))
+        for key, value in wanted.items()
+    )
+
+
+def _list(rows: list[dict[str, Any]]) -> None:
+    keys = ("run", "workflow", "status", "started", "ended", "tx")
+    cells = [
+        [_moment(row[key]) if key in ("started", "ended") else str(row[key]) for key in keys] for row in rows
+    ]
+    heading, *lines = columns([keys, *cells])
+    say(heading, "bold")
+    for line, row in zip(lines, rows, strict=True):
+        say(line, _style(row["status"]))
+
+
+def _style(status: str) -> str:
+    if terminal(sys.stdout) is None:
+        return ""
+    from itonami.workflow.drawing.palette import look
+
+    return look(status).style
+
+
+def _moment(value: Any) -> str:
+    return "" if value is None else str(plain(value))[:19].replace("T", " ")
+
+
+# -- show --------------------------------------------------------------------------------------------------
 
 
 class Format(StrEnum):
@@ -78,39 +117,54 @@ class Format(StrEnum):
     graphml = "graphml"
 
 
-_RUN_FORMS: dict[Format, Callable[[Graph], str]] = {
-    Format.text: run_text,
-    Format.svg: run_svg,
-    Format.mermaid: run_mermaid,
-    Format.dot: run_dot,
-    Format.graphml: graph_graphml,
-}
-_GRAPH_FORMS: dict[Format, Callable[[Graph], str]] = {
-    Format.text: lambda graph: "\n".join(map(repr, graph.items())),
-    Format.svg: graph_svg,
-    Format.mermaid: graph_mermaid,
-    Format.dot: graph_dot,
-    Format.graphml: graph_graphml,
-}
-
-
 @app.command()
 def show(
     ctx: typer.Context,
     run: RunId,
-    at: At = "HEAD",
+    at: Annotated[str, typer.Option("--at", help=POINTS)] = "HEAD",
     format: Annotated[Format, typer.Option("--format", help="How to draw it.")] = Format.text,
     as_json: AsJson = False,
 ) -> None:
     """Show a run at a point in time."""
+    point = checked_point(at, "--at")
     with opened(ctx) as store:
-        tx = store.version(run, at).tx
+        tx = store.version(found(store, run), point).tx
         graph = store.at(run, tx)
     if as_json or format is Format.json:
-        emit(run_json(run, tx, graph))
-        return
-    draw = (_RUN_FORMS if is_run(graph) else _GRAPH_FORMS)[format]
-    typer.echo(draw(graph))
+        document = (run_document if is_run(graph) else graph_document)(run, tx, graph)
+        drawn = format not in (Format.text, Format.json)
+        emit(document | {"drawing": drawing(graph, format)} if drawn else document)
+    elif format is Format.text and is_run(graph) and (console := terminal(sys.stdout)) is not None:
+        from itonami.workflow.cli.progress import coloured_tree
+
+        console.print(coloured_tree(graph), end="")
+    else:
+        say(drawing(graph, format).rstrip("\n"))
+
+
+def drawing(graph: Graph, format: Format) -> str:
+    """A graph in one of the notations: a run as a workflow, any other as nodes and edges."""
+    from itonami.graphstore import picture
+    from itonami.workflow import drawing as runs
+
+    if format is Format.graphml:
+        return picture.graph_graphml(graph)
+    of_run = {
+        Format.text: runs.run_text,
+        Format.svg: runs.run_svg,
+        Format.mermaid: runs.run_mermaid,
+        Format.dot: runs.run_dot,
+    }
+    of_graph = {
+        Format.text: lambda graph: "\n".join(map(_element, (*graph.nodes(), *graph.edges()))),
+        Format.svg: picture.graph_svg,
+        Format.mermaid: picture.graph_mermaid,
+        Format.dot: picture.graph_dot,
+    }
+    return (of_run if is_run(graph) else of_graph)[format](graph)
+
+
+# -- log ---------------------------------------------------------------------------------------------------
 
 
 @app.command()
@@ -122,76 +176,132 @@ def log(
 ) -> None:
     """The events of a run: what happened, by which rule, where, with what."""
     with opened(ctx) as store:
-        commits = _followed(store, run) if follow else store.entries(run)
-        if as_json and not follow:
-            emit([row for commit in commits for row in log_rows(commit, run)])
-            return
-        for commit in commits:
-            for row in log_rows(commit, run):
-                if as_json:
+        commits = _followed(store, run) if follow else store.entries(found(store, run))
+        if not as_json:
+            _narrate(store, run, commits)
+        elif follow:
+            for commit in commits:
+                for row in log_rows(commit, run):
                     emit(row, line=True)
-                else:
-                    console.print(_log_line(row), markup=False)
-
-
-def _log_line(row: dict[str, Any]) -> str:
-    at = plain(row["time"])[11:23]
-    shown = f"{row['tx']:>5}.{row['seq']:<2} {at}  {row['event']:<24} {row['rule'] or '':<24}"
-    nodes = [id for id in row["match"] or () if not _edge_id(id)]
-    params = {k: v for k, v in (row["params"] or {}).items() if k != "time"} if isinstance(row["params"], dict) else {}
-    return f"{shown} {' '.join(nodes)} {_short(params)}".rstrip()
-
-
-def _edge_id(id: str) -> bool:
-    return id[:1] == "e" and id[1:].isdigit()
-
-
-def _short(params: dict[str, Any]) -> str:
-    text = " ".join(f"{key}={plain(value)!r}" for key, value in params.items() if value is not None)
-    return text if len(text) <= 120 else text[:117] + "..."
+        else:
+            emit([row for commit in commits for row in log_rows(commit, run)])
 
 
 def _followed(store: Store, run: str) -> Iterator[Commit]:
-    """The commits of a run as they come, until it has ended. Watching LMDB's last transaction is the poll."""
+    """The commits of a run as they come, until it has ended. Watching LMDB's last transaction is the one way to
+    hear of another process."""
     last, seen = 0, -1
+    found(store, run)
     while True:
         if store.last_id != seen:
             seen = store.last_id
             for commit in store.entries(run, last or None):
                 last = commit.tx
                 yield commit
-            if store.at(run).header.get("status") in ENDED:
+            if store.at(run, last).header.get("status") in ENDED:
                 return
-        time.sleep(FOLLOW_INTERVAL_S)
+        time.sleep(LOOK_INTERVAL_S)
+
+
+_BAD = ("Failed", "TimedOut", "Terminated", "Cancelled", "Parked")
+_WARNING = ("RetryScheduled", "CancelRequested", "OutcomeIgnored", "UnwindingStarted", "CompensationStarted")
+
+
+def _narrate(store: Store, run: str, commits: Iterable[Commit]) -> None:
+    """A line an event: when, what, by which rule, at which nodes, with what. The graph is carried along, for it
+    knows which ids are nodes and why a run failed."""
+    graph, day = Graph(), ""
+    for commit in commits:
+        entry = commit.entry(run)
+        before = graph if entry.base is None else store.at(*entry.base)
+        graph = before.patch(entry.delta)
+        moment = str(plain(commit.time))
+        if moment[:10] != day:
+            day = moment[:10]
+            say(f"{day} (UTC)", "dim")
+        for row in log_rows(commit, run):
+            nodes = [id for id in row["match"] or () if id in before or id in graph]
+            say(_line(row, moment[11:23], nodes, graph), _log_style(row["event"]))
+
+
+def _line(row: dict[str, Any], time: str, nodes: list[str], after: Graph) -> str:
+    place = f"{row['tx']}.{row['seq']}"
+    head = f"{place:>7}  {time}  {row['event']:<22}  {row['rule'] or '':<24}  {' '.join(nodes)}"
+    return f"{head}  {_detail(row, after)}".rstrip()
+
+
+def _detail(row: dict[str, Any], after: Graph) -> str:
+    """The parameters, shortened; the reason of a failure in full, and first."""
+    from itonami.workflow.cli.progress import error_text
+
+    params = dict(row["params"]) if isinstance(row["params"], dict) else {"data": row["params"]}
+    params.pop("time", None)
+    error = params.pop("error", None) or params.pop("reason", None)
+    if error is None and row["event"].startswith("Run"):
+        error = after.header.get("error")
+    rest = " ".join(f"{key}={_value(value)}" for key, value in params.items() if value is not None)
+    rest = rest if len(rest) <= DETAIL_CHARS else f"{rest[: DETAIL_CHARS - 1]}…"
+    return "  ".join(part for part in (error_text(error), rest) if part)
+
+
+def _log_style(event: str) -> str:
+    if event.endswith(_BAD):
+        return "red"
+    if event.endswith(_WARNING):
+        return "yellow"
+    return "green" if event in ("RunSucceeded", "ActivityCompleted") else ""
+
+
+def _value(value: Any) -> str:
+    return json.dumps(plain(value), ensure_ascii=False)
+
+
+# -- diff --------------------------------------------------------------------------------------------------
 
 
 @app.command()
 def diff(
     ctx: typer.Context,
     run: RunId,
-    a: Annotated[str, typer.Argument(help="A point in time.")],
+    a: Annotated[str, typer.Argument(help=POINTS)],
     b: Annotated[str, typer.Argument(help="Another.")] = "HEAD",
     as_json: AsJson = False,
 ) -> None:
     """What changed in a run between two points in time."""
+    points = checked_point(a, "A"), checked_point(b, "B")
     with opened(ctx) as store:
-        delta = store.diff(run, a, b)
+        delta = store.diff(found(store, run), *points)
     if as_json:
-        emit(delta_json(delta))
+        emit(delta_document(delta))
         return
-    for node in delta.removed_nodes:
-        console.print(f"- {node!r}", style="red", markup=False)
-    for edge in delta.removed_edges:
-        console.print(f"- {edge!r}", style="red", markup=False)
+    removed: list[Node | Edge] = [*delta.removed_nodes, *delta.removed_edges]
+    added: list[Node | Edge] = [*delta.added_nodes, *delta.added_edges]
+    for element in removed:
+        say(f"- {_element(element)}", "red")
     for change in (*delta.set_nodes, *delta.set_edges):
-        for key in sorted(change.before.keys() | change.after.keys()):
-            before, after = (_value(side, key) for side in (change.before, change.after))
-            console.print(f"~ {change.id}.{key}: {before} -> {after}", style="yellow", markup=False)
-    for node in delta.added_nodes:
-        console.print(f"+ {node!r}", style="green", markup=False)
-    for edge in delta.added_edges:
-        console.print(f"+ {edge!r}", style="green", markup=False)
+        for line in _changes(change):
+            say(f"~ {change.id}{line}", "yellow")
+    for element in added:
+        say(f"+ {_element(element)}", "green")
 
 
-def _value(side: dict[str, Any], key: str) -> str:
-    return repr(plain(side[key])) if key in side else "(absent)"
+def _changes(change: Change) -> Iterator[str]:
+    labels = [
+        *(f"-{label}" for label in change.labels_removed),
+        *(f"+{label}" for label in change.labels_added),
+    ]
+    if labels:
+        yield f" {' '.join(labels)}"
+    for key in sorted(change.before.keys() | change.after.keys()):
+        before, after = (
+            _value(side[key]) if key in side else "(absent)" for side in (change.before, change.after)
+        )
+        yield f".{key}: {before} -> {after}"
+
+
+def _element(element: Node | Edge) -> str:
+    """An element as Cypher would write it."""
+    held = f" {_value(element.data)}" if element.data else ""
+    if isinstance(element, Node):
+        return f"({element.id}{''.join(f':{label}' for label in sorted(element.labels))}{held})"
+    return f"({element.source})-[:{element.label}{held}]->({element.target})"

@@ -19,12 +19,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
-import cel
 from itonami.workflow.definition.errors import DefinitionError, GuardError
 from itonami.workflow.definition.mapping import SCOPE_NAMES
 from itonami.workflow.definition.values import JSON, depth_exceeds, kind, nearest
+
+if TYPE_CHECKING:
+    import cel
 
 __all__ = ["CompiledGuard", "compile_guard"]
 
@@ -120,7 +122,7 @@ def compile_guard(text: str, where: str = "$") -> CompiledGuard:
 
 
 _Token = tuple[str, str]  # the name of its group in _TOKEN, its characters
-_Analysis = tuple[frozenset[str] | None, frozenset[str] | None, cel.Program, frozenset[str]]
+_Analysis: TypeAlias = "tuple[frozenset[str] | None, frozenset[str] | None, cel.Program, frozenset[str]]"
 
 
 @lru_cache(maxsize=1024)
@@ -134,6 +136,8 @@ def _analyse(text: str) -> _Analysis:
             fix="split it with && or ||, or let an activity decide",
         )
     bound = _check_comprehensions(tokens)
+    import cel  # only here: it brings the libraries of a shell, most of what importing this package would cost
+
     try:
         program = cel.compile(text)
     except (KeyboardInterrupt, SystemExit):

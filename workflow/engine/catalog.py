@@ -11,10 +11,24 @@ and not as today's code has them.
 
 from __future__ import annotations
 
+import contextlib
 import json
+from functools import lru_cache
 from typing import Any
 
-from itonami.graphstore import HEADER, Delta, Event, Graph, InvalidValue, Node, NotFound, Store
+from itonami.graphstore import (
+    HEADER,
+    Conflict,
+    Delta,
+    Edge,
+    Event,
+    Graph,
+    InvalidValue,
+    Node,
+    NotFound,
+    Store,
+)
+from itonami.graphstore.codec import encode
 from itonami.graphstore.evolver import checked_name
 from itonami.rules import RuleSet, parse_rules
 from itonami.workflow.definition import parse_definition
@@ -25,6 +39,7 @@ from itonami.workflow.patterns.compile import DEFINITION
 __all__ = ["Catalog", "check_run_id"]
 
 RESERVED = ("rules/", "definition/", "inbox/")
+PART_BYTES = 1 << 18
 
 
 def check_run_id(run: str) -> str:
@@ -61,21 +76,23 @@ class Catalog:
         known = self._registered.get(program.name)
         if known is not None:
             return known
-        name = program.name
-        if name not in self._store:
-            writes = []
-            rules = f"rules/{program.rules.address.hex()}"
-            if rules not in self._store:
-                graph = _rules_graph(program.rules)
-                writes.append(self._first(rules, graph, "RulesRegistered"))
-            writes.append(self._first(name, program.graph, "DefinitionRegistered"))
-            await self._store.commit_async(writes)
-        place = self._registered[name] = (name, self._store.version(name, 1 << 62).tx)
+        name, rules = program.name, program.rules
+        await self._put(f"rules/{rules.address.hex()}", _rules_graph(rules), "RulesRegistered")
+        tx = await self._put(name, program.graph, "DefinitionRegistered")
+        place = self._registered[name] = (name, tx)
         return place
 
-    def _first(self, name: str, graph: Graph, event: str) -> Any:
-        delta = Delta.between([], graph.items())
-        return self._store.prepare(name, 1, graph, delta, [Event(event)])
+    async def _put(self, name: str, graph: Graph, event: str) -> int:
+        """Store a graph that is named after its content, in as many transactions as its size needs; the TxId at
+        which it is whole. Whoever else does the same, or did so before a crash, helps."""
+        while True:
+            version, present = self._store.checkout(name)
+            if present.root == graph.root:
+                return self._store.head(name).tx
+            part = _part(present.diff(graph))
+            write = self._store.prepare(name, version + 1, present.patch(part), part, [Event(event)])
+            with contextlib.suppress(Conflict):
+                await self._store.commit_async([write])
 
     def program_of(self, run: str) -> Program:
         """The program a run was started with: its definition as stored, its rule set as pinned."""
@@ -126,16 +143,36 @@ def _text_of(source: Any) -> str | None:
         return None
 
 
+def _part(missing: Delta) -> Delta:
+    """As much of what a graph still lacks as fits into a transaction. The header comes last: by it a graph is found,
+    when it is whole."""
+    header = [node for node in missing.added_nodes if node.id == HEADER]
+    others = [node for node in missing.added_nodes if node.id != HEADER]
+    lacks: list[Node | Edge] = [*others, *missing.added_edges, *header]
+    puts, size = [], 0
+    for element in lacks:
+        puts.append(element)
+        size += len(encode(element.to_list()))
+        if size > PART_BYTES:
+            break
+    return Delta.between([], puts)
+
+
 def _rules_graph(rules: RuleSet) -> Graph:
     header = Node(HEADER, (HEADER,), {"kind": "rules", "address": rules.address.hex()})
     nodes = [Node(rule.name, ("Rule",), {"text": str(rule), "order": n}) for n, rule in enumerate(rules)]
     return Graph().replaced([header, *nodes])
 
 
+@lru_cache(maxsize=16)
+def _rule_set(texts: tuple[str, ...]) -> RuleSet:
+    return RuleSet(rule for text in texts for rule in parse_rules(text))
+
+
 def stored_rules(store: Store, address: str) -> RuleSet:
     """A rule set from the store, met with its address."""
     nodes = sorted(store.at(f"rules/{address}").nodes("Rule"), key=lambda node: node.data["order"])
-    rules = RuleSet(tuple(rule for node in nodes for rule in parse_rules(node.data["text"])))
+    rules = _rule_set(tuple(node.data["text"] for node in nodes))
     if rules.address.hex() != address:
         raise InvalidValue(f"the stored rule set does not have the address {address}")
     return rules

@@ -9,19 +9,22 @@ by a rule.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from itonami.graphstore import HEADER, Delta, Event, Graph, Head, Node
-from itonami.rules import apply, find, quiesce
+from itonami.rules import Match, Rule, apply, find, matches, quiesce
 from itonami.workflow.engine.program import Program
 from itonami.workflow.engine.requests import Request
 
-__all__ = ["ACTIVE", "Derivation", "RunState"]
+__all__ = ["Derivation", "RunState"]
 
 MAX_REWRITES = 10_000
-ACTIVE = ("running", "waiting")
+REWRITES_PER_NODE = 8
+"""A transition may touch every step of a large definition (a parallel of thousands starts at once), each a few times:
+what takes more than both limits does not come to rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,9 @@ class RunState:
 
     __slots__ = ("graph", "head", "program", "run", "version")
 
-    def __init__(self, run: str, program: Program, version: int, graph: Graph, head: Head | None = None) -> None:
+    def __init__(
+        self, run: str, program: Program, version: int, graph: Graph, head: Head | None = None
+    ) -> None:
         self.run = run
         self.program = program
         self.version = version
@@ -48,19 +53,18 @@ class RunState:
         self.head = Head.of(graph) if head is None else head
 
     @property
-    def header(self) -> Node:
-        """The run's header node."""
-        return self.head.node_by_id[HEADER]
+    def header(self) -> dict[str, Any]:
+        """The properties of the run's header node."""
+        return self.head.node_by_id[HEADER].data
 
     @property
     def status(self) -> str:
         """The run's status."""
-        return str(self.header.data["status"])
+        return str(self.header["status"])
 
-    def active(self) -> list[str]:
-        """The ids of steps that run or wait. O(steps)."""
-        nodes = self.head.node_by_id
-        return [id for id in sorted(self.head.labelled["Step"]) if nodes[id].data["status"] in ACTIVE]
+    def step(self, id: str) -> dict[str, Any]:
+        """The properties of a step's node."""
+        return self.head.node_by_id[id].data
 
     def derive(self, requests: Iterable[Request], time: datetime) -> Derivation:
         """Fire the requests in order, each followed by its consequences, and advance the state. A request that does
@@ -82,17 +86,28 @@ class RunState:
         return Derivation(self.version, tuple(events), delta, self.graph, touched)
 
     def _fire(self, request: Request, time: datetime, events: list[Event]) -> None:
-        rules = self.program.rules
-        rule = rules[request.rule]
         params = {**request.params, "time": time}
-        match = find(rule, self.head, request.anchors, params)
-        if match is None:
-            data = {"rule": request.rule, "at": request.anchors, **request.params}
+        changes = []
+        for rule, match in self._places(request, params):
+            bound = {name: params[name] for name in rule.parameters}
+            changes.append(apply(self.head, rule, match, bound))
+            events.append(Event(rule.event, bound or None, rule.name, match.ids))
+        if not changes and not request.everywhere:
+            data = {"rule": request.rules[0], "at": dict(request.anchors), **request.params}
             events.append(Event("OutcomeIgnored", data))
-            return
-        params = {name: params[name] for name in rule.parameters}
-        changes = apply(self.head, rule, match, params)
-        events.append(Event(rule.event, params or None, rule.name, match.ids))
+        limit = MAX_REWRITES + REWRITES_PER_NODE * len(self.head)
         bind = self.program.bind(time)
-        for fired, where, bound in quiesce(self.head, rules, changes, bind, limit=MAX_REWRITES):
-            events.append(Event(fired.event, bound or None, fired.name, where.ids))
+        for fired, where, given in quiesce(self.head, self.program.rules, changes, bind, limit=limit):
+            events.append(Event(fired.event, given or None, fired.name, where.ids))
+
+    def _places(self, request: Request, params: Mapping[str, Any]) -> list[tuple[Rule, Match]]:
+        """Where a request fires: each match of its first rule that has one, or only the first match."""
+        for rule in map(self.program.rules.__getitem__, request.rules):
+            if request.everywhere:
+                found = list(matches(rule, self.head, params=params))
+            else:
+                match = find(rule, self.head, request.anchors, params)
+                found = [] if match is None else [match]
+            if found:
+                return [(rule, match) for match in found]
+        return []

@@ -1,8 +1,9 @@
 """A program: a definition made ready to run, and the pure functions that bind its parameters.
 
-A rule fires with parameters that the graph cannot know: an activity's input, a decision's choice, the run's result. They
-are bound here, once, from the definition's mappings and guards over what the graph says, and enter the event; replay
-calls none of this. Everything is a function of (graph, definition, time). No storage and no waiting may live here.
+A rule fires with parameters that the graph cannot know: an activity's input, a decision's choice, the run's result.
+They are bound here, once, from the definition's mappings and guards over what the graph says, and enter the event;
+replay calls none of this. Everything is a function of (graph, definition, time). No storage and no waiting may live
+here.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ __all__ = ["Program"]
 
 Binding = dict[str, Any] | Redirect | None
 _DEFAULT_RETRY = RetryPolicy()
+_HALTED = {"type": "Cancelled", "message": "another branch decided the outcome"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,10 @@ class Program:
             for inner in _ops(op):
                 self._troubled.setdefault(inner.id, scope)
         self._outputs = [
-            (output, None if output.source is None else compile_mapping(output.source, f"output {output.name}"))
+            (
+                output,
+                None if output.source is None else compile_mapping(output.source, f"output {output.name}"),
+            )
             for output in definition.outputs
         ]
         self._head = Head.of(self.graph)
@@ -167,9 +172,20 @@ class Program:
         nodes = head.node_by_id
         wanted = self.graph_steps if references is None else references
         steps = {name: _visible(nodes[name]) for name in wanted if name in nodes}
-        troubled = self._troubled.get(step)
-        error = None if troubled is None else nodes[troubled].data.get("error")
-        return {"inputs": nodes[HEADER].data.get("inputs", {}), "steps": steps, "error": error, "item": None}
+        return {
+            "inputs": nodes[HEADER].data.get("inputs", {}),
+            "steps": steps,
+            "error": self._error(head, step),
+            "item": None,
+        }
+
+    def _error(self, head: Head, step: str) -> Any:
+        """What a compensation undoes its scope for: the error that ended it, else why it was cancelled."""
+        scope = self._troubled.get(step)
+        if scope is None:
+            return None
+        own, run = head.node_by_id[scope].data, head.node_by_id[HEADER].data
+        return own.get("error") or run.get("reason") or _HALTED
 
     @property
     def graph_steps(self) -> list[str]:
@@ -205,7 +221,9 @@ def _latest_output(head: Head, key: str) -> Any:
     for id in head.labelled.get("Activity", ()):
         data = head.node_by_id[id].data
         output = data.get("output")
-        if data["status"] == "succeeded" and isinstance(output, dict) and key in output:
+        if data["status"] != "succeeded" or data.get("shielded"):  # what a compensation says is no result
+            continue
+        if isinstance(output, dict) and key in output:
             rank = (data["ended"], id)
             if found is None or rank > found:
                 found, value = rank, output[key]

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from itonami.graphstore import HEADER, Corrupt, Graph, Head, ItonamiError, Store
-from itonami.rules import Match, RuleSet, apply
+from itonami.graphstore import HEADER, Corrupt, Graph, Head, NotFound, Store
+from itonami.rules import RewriteError, replay
 from itonami.workflow.engine.catalog import stored_rules
 
 __all__ = ["rebuild"]
@@ -19,22 +19,26 @@ __all__ = ["rebuild"]
 def rebuild(store: Store, run: str, progress: Callable[[int], None] | None = None) -> Graph:
     """The head of a run, rebuilt from its events. Raises `Corrupt` at the first transaction whose reasons do not
     lead to its recorded delta and root. O(events)."""
-    graph, rules = Graph(), None
+    graph, head, rules = Graph(), Head(), None
     for number, commit in enumerate(store.entries(run), start=1):
         entry = commit.entry(run)
         where = f"run {run!r} at TX {commit.tx}"
         if entry.base is not None:
             graph = store.at(*entry.base)
+            head = Head.of(graph)
+        if graph.header.get("kind") not in ("definition", "run"):
+            raise NotFound(f"{run!r} is no run", where=f"store {store.path}")
         if rules is None:
             rules = stored_rules(store, str(graph.header["rules"]))
-        head = Head.of(graph)
-        for event in entry.events:
-            if event.rule is not None:
-                _replay(head, rules, event.rule, event.match or (), event.data or {}, where)
-        delta = head.delta()
-        if delta.to_list() != entry.delta.to_list():
+        fired = [(e.rule, e.match or (), e.data or {}) for e in entry.events if e.rule is not None]
+        try:
+            replay(head, rules, fired)
+        except RewriteError as error:
+            raise Corrupt(f"a rule does not apply as recorded: {error}", where=where) from error
+        if head.delta().to_list() != entry.delta.to_list():
             raise Corrupt("the rules do not give the recorded delta", where=where)
         graph = graph.replaced(*head.touched())
+        head.settle()
         if graph.root != entry.root:
             raise Corrupt("the rules do not lead to the recorded root", where=where)
         if progress is not None:
@@ -42,13 +46,3 @@ def rebuild(store: Store, run: str, progress: Callable[[int], None] | None = Non
     if HEADER not in graph:
         raise Corrupt("the run has no header", where=f"run {run!r}")
     return graph
-
-
-def _replay(
-    head: Head, rules: RuleSet, name: str, ids: tuple[str, ...], params: dict[str, object], where: str
-) -> None:
-    try:
-        rule = rules[name]
-        apply(head, rule, Match.from_ids(rule, ids), params)
-    except ItonamiError as error:
-        raise Corrupt(f"rule {name!r} does not apply as recorded: {error.what}", where=where) from error

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from itonami.graphstore import Graph, Point, Version
-from itonami.workflow.engine.errors import RunEnded
+from itonami.workflow.engine.errors import NotDriven, RunEnded
 
 if TYPE_CHECKING:
     from itonami.workflow.engine.shell import Engine
@@ -32,11 +32,19 @@ class Run:
         return str(self.header["status"])
 
     async def result(self) -> dict[str, Any]:
-        """Wait for the end and return the outputs. Raises `RunEnded` when it ends (or parks) otherwise."""
+        """Wait for the end and return the outputs. Raises `RunEnded` when it ends (or parks) otherwise, `NotDriven`
+        when this engine has not resumed it."""
         await self._engine.ended(self.id)
         header = self.header
-        if header["status"] != "succeeded":
-            raise RunEnded(self.id, header["status"], header.get("error"))
+        status = header["status"]
+        if status == "running":
+            raise NotDriven(
+                "nobody drives the run",
+                where=f"run {self.id!r}",
+                fix=f"await engine.resume({self.id!r}) first",
+            )
+        if status != "succeeded":
+            raise RunEnded(self.id, status, header.get("parked" if status == "parked" else "error"))
         result: dict[str, Any] = header["result"]
         return result
 

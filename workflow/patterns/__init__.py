@@ -10,7 +10,5 @@ from itonami.workflow.patterns.compile import compile_definition
 
 __all__ = ["RULESET", "compile_definition"]
 
-RULESET = RuleSet(
-    (*run.RULES, *activity.RULES, *seq.RULES, *parallel.RULES, *decision.RULES, *saga.RULES)
-)
+RULESET = RuleSet((*run.RULES, *activity.RULES, *seq.RULES, *parallel.RULES, *decision.RULES, *saga.RULES))
 """Every rule that may change a run. A run pins its address and goes on with the set it started with."""

@@ -30,7 +30,8 @@ rule activity_rejected_shielded external
   event ActivityParked
   match (a:Activity), (r:Run)
   where a.status = 'running' and a.state is null and a.shielded = true and r.status in ['running', 'parked']
-  set a.status = 'waiting', a.state = 'parked', a.attempt = 0, a.error = $error, r.status = 'parked'
+  set a.status = 'waiting', a.state = 'parked', a.attempt = 0, a.error = $error,
+      r.status = 'parked', r.parked = $error
 
 rule activity_completed external
   event ActivityCompleted
@@ -70,27 +71,41 @@ rule activity_parked external
   event ActivityParked
   match (a:Activity), (r:Run)
   where a.state = 'pending' and a.attempt = $attempt and a.shielded = true and r.status in ['running', 'parked']
-  set a.status = 'waiting', a.state = 'parked', a.error = $error, r.status = 'parked'
+  set a.status = 'waiting', a.state = 'parked', a.error = $error, r.status = 'parked', r.parked = $error
 
 rule activity_resumed external
   event ActivityResumed
   match (a:Activity), (r:Run)
   where a.state = 'parked' and r.status in ['parked', 'running']
   set a.status = 'running', a.state = 'pending', a.attempt = a.attempt + 1, a.input = $input, r.status = 'running'
+  unset r.parked
+
+rule activity_still_parked
+  event RunParked
+  match (a:Activity), (r:Run)
+  where a.state = 'parked' and r.status = 'running'
+  set r.status = 'parked', r.parked = a.error
 
 rule activity_cancelled external
   event ActivityCancelled
   match (a:Activity)
-  where a.state in ['pending', 'backoff'] and a.cancel = true
+  where a.state = 'pending' and a.cancel = true
   set a.status = 'cancelled', a.ended = $time
-  unset a.state, a.due
+  unset a.state
 
 rule activity_not_retried
   event ActivityCancelled
   match (a:Activity)
   where a.state = 'backoff' and a.cancel = true
-  set a.status = 'cancelled'
+  set a.status = 'cancelled', a.ended = $time
   unset a.state, a.due
+
+rule activity_not_resumed
+  event ActivityCancelled
+  match (a:Activity), (r:Run)
+  where a.state = 'parked' and a.cancel = true and r.status in ['parked', 'running']
+  set a.status = 'cancelled', a.ended = $time, r.status = 'running'
+  unset a.state, r.parked
 
 rule activity_not_scheduled
   event ActivityCancelled

@@ -1,7 +1,7 @@
 """A definition as a graph: the state of a run before it starts.
 
     (@graph:Run:Scope)-[:ROOT]->(step)            the header, and the tree below it by CHILD
-    (@graph)-[:TOP]->(@graph/bottom:Bottom)       its empty stack of compensations
+    (@graph)-[:TOP]->(@bottom/@graph:Bottom)      its empty stack of compensations
     (@definition)                                 the source, as it was given, in JSON text
 
 A run starts by pointing at this graph's root, so it costs nothing however large the definition. The same definition
@@ -40,7 +40,7 @@ class _Drawing:
         self.edges.append(Edge(f"e{len(self.edges)}", source, label, target))
 
     def bottom(self, scope: str) -> None:
-        self.edge(scope, "TOP", self.node(f"{scope}/bottom", ("Bottom",)))
+        self.edge(scope, "TOP", self.node(f"@bottom/{scope}", ("Bottom",)))
 
 
 def compile_definition(definition: Definition, rules: str) -> Graph:

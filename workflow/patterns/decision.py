@@ -46,6 +46,12 @@ rule decision_ended
   where d.status = 'running' and c.status in ['succeeded', 'failed', 'timed_out', 'cancelled']
   set d.status = c.status, d.error = c.error
 
+rule decision_not_taken
+  event StepCancelled
+  match (d:Decision)-[:CHILD]->(c:Step)
+  where d.status = 'running' and d.cancel = true and c.status = 'pending' and c.branch = d.choice
+  set c.status = 'cancelled'
+
 rule decision_not_made
   event StepCancelled
   match (d:Decision)

@@ -5,7 +5,9 @@
     (p)-[:SPARE]->(p)                  with a quorum: one edge for each failure that can be borne
 
 What others count over is an edge, so a completion costs the same among ten branches and a hundred thousand. A failed
-branch halts the others (`fail_fast`) or lets them end (`collect`). Only rules may live here.
+branch halts the others (`fail_fast`) or lets them end (`collect`). When none is open: enough successes win over a
+failure, a failure over a branch that was cancelled (`missed`). Starting comes last, so that a branch which fails at
+once keeps the later ones from it. Only rules may live here.
 """
 
 from itonami.rules import parse_rules
@@ -13,12 +15,6 @@ from itonami.rules import parse_rules
 __all__ = ["RULES"]
 
 RULES = parse_rules("""
-rule branch_started
-  event BranchStarted
-  match (p:Parallel)-[:OPEN]->(c:Step)
-  where p.status = 'running' and p.cancel is null and p.halt is null and c.status = 'pending'
-  set c.status = 'running'
-
 rule branch_succeeded
   event BranchSucceeded
   match (p:Parallel)-[o:OPEN]->(c:Step)
@@ -62,8 +58,9 @@ rule branch_failed_too
 rule branch_cancelled
   event BranchCancelled
   match (p:Parallel)-[o:OPEN]->(c:Step)
-  where c.status = 'cancelled'
+  where p.status = 'running' and c.status = 'cancelled'
   delete o
+  set p.missed = true
 
 rule quorum_reached
   event QuorumReached
@@ -93,22 +90,27 @@ rule branch_halted
 rule parallel_succeeded
   event StepSucceeded
   match (p:Parallel)
-  where p.status = 'running' and p.cancel is null
-    and (p.halt = 'enough' or (p.quorum is null and p.failed is null))
+  where p.status = 'running' and (p.halt = 'enough' or (p.quorum is null and p.failed is null and p.missed is null))
   not (p)-[:OPEN]->()
   set p.status = 'succeeded'
 
 rule parallel_failed
   event StepFailed
   match (p:Parallel)
-  where p.status = 'running' and p.failed = true and (p.halt is null or p.halt = 'failed')
+  where p.status = 'running' and p.failed = true
   not (p)-[:OPEN]->()
   set p.status = 'failed'
 
 rule parallel_cancelled
   event StepCancelled
   match (p:Parallel)
-  where p.status = 'running' and p.cancel = true and (p.failed is null or p.halt = 'enough')
+  where p.status = 'running' and p.missed = true and p.failed is null and p.halt is null
   not (p)-[:OPEN]->()
   set p.status = 'cancelled'
+
+rule branch_started
+  event BranchStarted
+  match (p:Parallel)-[:OPEN]->(c:Step)
+  where p.status = 'running' and p.cancel is null and p.halt is null and c.status = 'pending'
+  set c.status = 'running'
 """)

@@ -5,7 +5,9 @@
                           |-----terminate--------------------------------------> terminated
                           |-----a compensation out of retries--> parked --resume--> running
 
-The run is the graph's header node `@graph` and the outermost scope of compensation. Only rules may live here.
+The run is the graph's header node `@graph` and the outermost scope of compensation. What ends it fires last
+(`priority -1`), so nothing follows an end but `OutcomeIgnored`. What a step that ended had not begun is cancelled with
+it, else skipped. Only rules may live here.
 """
 
 from itonami.rules import parse_rules
@@ -20,7 +22,7 @@ rule run_started external
   set r.kind = 'run', r.status = 'running', r.inputs = $inputs, r.attributes = $attributes,
       r.started = $time, r.due = $due, c.status = 'running'
 
-rule run_succeeded
+rule run_succeeded priority -1
   event RunSucceeded
   match (r:Run)-[:ROOT]->(c:Step)
   where r.status = 'running' and r.phase is null and c.status = 'succeeded'
@@ -28,10 +30,10 @@ rule run_succeeded
   unset r.due
 
 rule run_result_failed external
-  event RunFailed
+  event ResultFailed
   match (r:Run)-[:ROOT]->(c:Step)
   where r.status = 'running' and r.phase is null and c.status = 'succeeded'
-  set r.status = 'failed', r.error = $error, r.ended = $time
+  set r.phase = 'undo', r.outcome = 'failed', r.error = $error
   unset r.due
 
 rule run_unwound
@@ -49,19 +51,19 @@ rule run_unwound_on_request
   set r.phase = 'undo', r.outcome = r.requested, r.error = r.reason
   unset r.due
 
-rule run_failed
+rule run_failed priority -1
   event RunFailed
   match (r:Run)
   where r.status = 'running' and r.phase = 'undone' and r.outcome = 'failed'
   set r.status = 'failed', r.ended = $time
 
-rule run_cancelled
+rule run_cancelled priority -1
   event RunCancelled
   match (r:Run)
   where r.status = 'running' and r.phase = 'undone' and r.outcome = 'cancelled'
   set r.status = 'cancelled', r.ended = $time
 
-rule run_timed_out
+rule run_timed_out priority -1
   event RunTimedOut
   match (r:Run)
   where r.status = 'running' and r.phase = 'undone' and r.outcome = 'timed_out'
@@ -90,20 +92,33 @@ rule run_parked external
   event RunParked
   match (r:Run)
   where r.status = 'running'
-  set r.status = 'parked', r.error = $error
+  set r.status = 'parked', r.parked = $error
 
 rule run_resumed external
   event RunResumed
   match (r:Run)
   where r.status = 'parked'
   set r.status = 'running'
+  unset r.parked
 
 rule step_terminated external
   event StepTerminated
   match (a:Step)
   where a.status in ['running', 'waiting']
-  set a.status = 'terminated'
+  set a.status = 'terminated', a.ended = $time
   unset a.state, a.due
+
+rule step_cancelled
+  event StepCancelled
+  match (p:Step)-[:CHILD]->(c:Step)
+  where p.status = 'cancelled' and c.status = 'pending'
+  set c.status = 'cancelled'
+
+rule step_skipped
+  event StepSkipped
+  match (p:Step)-[:CHILD]->(c:Step)
+  where p.status in ['failed', 'timed_out', 'terminated', 'skipped'] and c.status = 'pending'
+  set c.status = 'skipped'
 
 rule step_cancel_requested
   event StepCancelRequested

@@ -4,9 +4,10 @@ A scope (the run, or a saga) holds a stack. A step that has something to undo is
 
     (scope)-[:TOP]->(last done)-[:UNDO]->(done before)-[:UNDO]-> ... ->(bottom:Bottom)
 
-Unwinding (`phase = 'undo'`) pops it, running each step's `compensate`; at the bottom comes the saga's compensation flow;
-then the scope ends as its `outcome` says. A saga that succeeded is itself such a step of the scope around it. Steps
-inside a compensation are shielded: no cancel reaches them, and out of retries they park. Only rules may live here.
+Pushing comes before all else (`priority 1`), so the stack is whole when unwinding begins. Unwinding (`phase = 'undo'`)
+pops it, running each step's `compensate`; at the bottom comes the saga's compensation flow; then the scope ends as its
+`outcome` says. A saga that succeeded is itself such a step of the scope around it. Steps inside a compensation are
+shielded: no cancel reaches them, and out of retries they park. Only rules may live here.
 """
 
 from itonami.rules import parse_rules
@@ -44,7 +45,7 @@ rule saga_ended
   where s.status = 'running' and s.phase = 'undone'
   set s.status = s.outcome
 
-rule compensation_registered
+rule compensation_registered priority 1
   event CompensationRegistered
   match (a:Step)-[k:SCOPE]->(s:Scope)-[t:TOP]->(x)
   where a.status = 'succeeded'
@@ -76,7 +77,7 @@ rule inner_saga_unwound
   event UnwindingStarted
   match (s:Scope)-[:TOP]->(a:Saga)
   where s.phase = 'undo' and a.status = 'succeeded' and a.phase is null
-  set a.phase = 'undo'
+  set a.phase = 'undo', a.error = s.error
 
 rule inner_saga_compensated
   event StepCompensated
@@ -92,10 +93,16 @@ rule flow_started
   where s.phase = 'undo' and c.status = 'pending'
   set c.status = 'running'
 
-rule flow_ended
+rule flow_succeeded
   event CompensationEnded
   match (s:Saga)-[:COMPENSATION]->(c:Step)
-  where s.phase = 'undo' and c.status in ['succeeded', 'failed', 'timed_out', 'cancelled']
+  where s.phase = 'undo' and c.status = 'succeeded'
+  set s.phase = 'undone'
+
+rule flow_failed
+  event CompensationFailed
+  match (s:Saga)-[:COMPENSATION]->(c:Step)
+  where s.phase = 'undo' and c.status in ['failed', 'timed_out', 'cancelled']
   set s.phase = 'undone'
 
 rule unwinding_ended

@@ -5,7 +5,7 @@ crash safe: a store either exists whole or not at all. Both LMDB syncs stay on; 
 nothing in simulated power cuts. Read transactions are short: the gate below lets the map grow between them, since
 LMDB may only change the map when no transaction of the process is open (lmdb.h, mdb_env_set_mapsize).
 
-What the tables mean is `tables`; this module knows their names only.
+What the tables mean is `ledger`; this module knows their names only.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 import lmdb
 from itonami.graphstore.errors import (
     Corrupt,
+    InvalidValue,
     NotAStore,
     StoreBusy,
     StoreClosed,
@@ -42,6 +43,7 @@ MAXIMUM_MAP_BYTES = 1 << 44
 _DATA_FILE, _LOCK_FILE = "data.mdb", "lock.mdb"
 _MAGIC_AT, _MAGIC = 16, (0xBEEFC0DE).to_bytes(4, sys.byteorder)
 _MAX_READERS = 1024
+_DISK_REFUSALS = ("No space left", "Input/output error", "File too large", "quota")  # a short write is EIO
 
 T = TypeVar("T")
 
@@ -55,8 +57,14 @@ class _Gate:
         self._shut = False
         self._mine = threading.local()  # how often this thread is inside: it may enter again
 
+    @property
+    def inside(self) -> bool:
+        """Whether this thread is inside."""
+        return bool(getattr(self._mine, "depth", 0))
+
     @contextmanager
     def passing(self) -> Iterator[None]:
+        """Be inside for a while; nested, it costs nothing."""
         depth = getattr(self._mine, "depth", 0)
         if not depth:
             with self._condition:
@@ -76,6 +84,7 @@ class _Gate:
 
     @contextmanager
     def shut(self) -> Iterator[None]:
+        """Have it alone: wait until nobody is inside, and let nobody in."""
         with self._condition:
             while self._shut:
                 self._condition.wait()
@@ -124,6 +133,7 @@ class Backend:
                 metasync=durable,
             )
             try:
+                self.env.reader_check()  # readers that were killed would pin pages
                 _check_format(self.env, path)
                 self.tables = {name: self.env.open_db(name.encode(), create=False) for name in TABLES}
             except BaseException:
@@ -145,31 +155,36 @@ class Backend:
     @contextmanager
     def read(self) -> Iterator[lmdb.Transaction]:
         """A short read transaction: a consistent view, to be left soon."""
-        self.check_usable()
-        with self._gate.passing():
-            txn = self._begin_read()
+        while True:
             try:
-                yield txn
-            finally:
-                txn.abort()
-
-    def _begin_read(self) -> lmdb.Transaction:
-        try:
-            return self.env.begin()
-        except lmdb.MapResizedError:
-            self.env.set_mapsize(0)  # another process grew the file
-            return self.env.begin()
-        except lmdb.Error as error:
-            raise _translated(error, self.path) from error
+                with self._gate.passing():
+                    self.check_usable()
+                    txn = self.env.begin()
+                    try:
+                        yield txn
+                    finally:
+                        txn.abort()
+                return
+            except lmdb.MapResizedError as error:  # another process grew the file; nothing was read yet
+                if self._gate.inside:
+                    raise
+                self._grow(error)
+            except lmdb.Error as error:
+                raise _translated(error, self.path) from error
 
     def write(self, work: Callable[[lmdb.Transaction], T]) -> T:
         """Run `work` in a write transaction and commit it durably; when the map is full, grow it and run
         `work` again. Nothing of a failed transaction stays."""
-        self.check_usable()
+        if self.read_only:
+            raise InvalidValue(
+                "the store was opened read-only", where=str(self.path), fix="open it for writing"
+            )
         while True:
             try:
-                with self._gate.passing(), self.env.begin(write=True) as txn:
-                    return work(txn)
+                with self._gate.passing():
+                    self.check_usable()
+                    with self.env.begin(write=True) as txn:
+                        return work(txn)
             except (lmdb.MapFullError, lmdb.MapResizedError) as error:
                 self._grow(error)
             except lmdb.Error as error:
@@ -191,8 +206,9 @@ class Backend:
 
     def last_id(self) -> int:
         """The number of the last transaction of any process: the one cheap way to see foreign commits."""
-        self.check_usable()
-        return int(self.env.info()["last_txnid"])
+        with self._gate.passing():
+            self.check_usable()
+            return int(self.env.info()["last_txnid"])
 
     def close(self) -> None:
         """Close the environment. Further use is `StoreClosed`."""
@@ -200,6 +216,11 @@ class Backend:
             with self._gate.shut():
                 self._open = False
                 self.env.close()
+
+    @property
+    def forked(self) -> bool:
+        """Whether this process is a fork of the one that opened it."""
+        return os.getpid() != self._pid
 
     def check_usable(self) -> None:
         """Raise `StoreClosed` when closed, or when this process was forked from the opener."""
@@ -247,13 +268,12 @@ def create_store(path: Path, *, format: int = FORMAT) -> None:
             f"no store can be made there: {error.strerror}", where=str(path), fix="choose another path"
         ) from error
     try:
-        env = lmdb.open(str(scratch), map_size=INITIAL_MAP_BYTES, max_dbs=len(TABLES))
-        tables = {name: env.open_db(name.encode()) for name in TABLES}
-        with env.begin(write=True) as txn:
-            txn.put(b"format", str(format).encode(), db=tables["meta"])
-            txn.put(b"store", secrets.token_hex(16).encode(), db=tables["meta"])
-        env.sync(True)
-        env.close()
+        with lmdb.open(str(scratch), map_size=INITIAL_MAP_BYTES, max_dbs=len(TABLES)) as env:
+            tables = {name: env.open_db(name.encode()) for name in TABLES}
+            with env.begin(write=True) as txn:
+                txn.put(b"format", str(format).encode(), db=tables["meta"])
+                txn.put(b"store", secrets.token_hex(16).encode(), db=tables["meta"])
+            env.sync(True)
         (scratch / _LOCK_FILE).unlink(missing_ok=True)
         _sync_directory(scratch)
         try:
@@ -262,6 +282,8 @@ def create_store(path: Path, *, format: int = FORMAT) -> None:
             if not (path / _DATA_FILE).exists():  # else another process was first: its store is the store
                 raise
         _sync_directory(path.parent)
+    except lmdb.Error as error:
+        raise _translated(error, path) from error
     except OSError as error:
         raise NotAStore(
             f"no store can be made there: {error.strerror}", where=str(path), fix="choose another path"
@@ -304,7 +326,7 @@ def _translated(error: lmdb.Error, path: Path) -> Exception:
         return NotAStore("data.mdb is no LMDB file of this kind", where=where)
     if isinstance(error, lmdb.CorruptedError | lmdb.PageNotFoundError | lmdb.BadTxnError):
         return Corrupt(f"LMDB found damage: {error}", where=where, fix="restore a backup")
-    if isinstance(error, lmdb.DiskError) or "No space left" in str(error):
+    if isinstance(error, lmdb.DiskError) or any(sign in str(error) for sign in _DISK_REFUSALS):
         return StoreFull(f"the disk refused the write: {error}", where=where, fix="make room and try again")
     if isinstance(error, lmdb.NotFoundError):
         return NotAStore("the LMDB file holds no Itonami store", where=where)

@@ -22,7 +22,7 @@ from itonami.graphstore.shelf import Shelf
 __all__ = ["Cache"]
 
 CACHED_PLACES = 65_536
-CACHED_GRAPHS = 4_096
+CACHED_GRAPHS = 1_024
 
 
 class Cache:
@@ -42,22 +42,23 @@ class Cache:
         """The declared indices"""
 
     def catch_up(self, txn: Any, seen: int) -> None:
-        """See what other processes did up to LMDB's transaction `seen`. O(their commits); usually nothing."""
+        """See what other processes did up to LMDB's transaction `seen`. Usually nothing."""
         with self._lock:
             if seen <= self.synced:
                 return
-            if self.synced >= 0:
-                for commit in self._ledger.commits(txn, self.last[0] + 1):
-                    for entry in commit.entries:
-                        self._places.pop(entry.graph, None)
+            self._places.clear()
             self.last = self._ledger.last(txn)
             self.pairs = self._ledger.pairs(txn)
             self.synced = seen
 
     def place(self, txn: Any, graph: str) -> Place | None:
-        """Where a graph stands now, or None when there is none."""
-        self.catch_up(txn, txn.id())
-        return self.standing(txn, graph)
+        """Where a graph stands in this transaction's view, or None when it is not there. What is remembered of a
+        later moment (another thread committed meanwhile) must not be mixed with an earlier view."""
+        seen = txn.id()
+        self.catch_up(txn, seen)
+        with self._lock:
+            kept = self._places.get(graph) if self.synced == seen else None
+        return kept or self._ledger.place(txn, graph)
 
     def standing(self, txn: Any, graph: str) -> Place | None:
         """`place` inside a write transaction, whose own number is not committed yet."""
@@ -66,6 +67,8 @@ class Cache:
     def advance(self, synced: int, last: tuple[int, int], places: dict[str, Place]) -> None:
         """This process committed, durably: now, and not before, may others hear of it."""
         with self._lock:
+            if synced <= self.synced:
+                return  # a reader has seen this and more already
             self.synced = synced
             self.last = last
             self._places.update(places)
@@ -98,6 +101,6 @@ class Cache:
             if entry.base is not None:
                 result = self.graph(txn, *entry.base)
             result = result.patch(entry.delta)
-            if step == tx and result.root != entry.root:
-                raise Corrupt(f"replay does not meet the root of TX {tx}", where=f"graph {graph!r}")
+        if result.root != self._ledger.commit(txn, tx).entry(graph).root:
+            raise Corrupt(f"replay does not meet the root of TX {tx}", where=f"graph {graph!r}")
         return result

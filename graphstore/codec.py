@@ -44,6 +44,7 @@ ADDRESS_BYTES = 32
 MAX_DEPTH = 100
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_EXACT_SECONDS = 1 << 33  # so far from 1970 a double still tells microseconds apart
 _CACHED_TEXT_BYTES = 64
 _CACHED_TEXTS = 65_536
 _CACHED_MOMENTS = 1_024
@@ -138,6 +139,11 @@ def _timestamp_bytes(moment: datetime) -> bytes:
         raise InvalidValue("the timestamp has no time zone", fix="use datetime.now(UTC) or attach tzinfo")
     microseconds = (moment - _EPOCH) // _MICROSECOND
     seconds, rest = divmod(microseconds, 1_000_000)
+    if rest and not -_EXACT_SECONDS <= seconds < _EXACT_SECONDS:
+        raise InvalidValue(
+            f"{moment.isoformat()} cannot be kept to the microsecond",
+            fix="use whole seconds, or 1698 to 2242",
+        )
     return b"\xc1" + (_integer(seconds) if rest == 0 else _float(microseconds / 1_000_000))
 
 
@@ -209,10 +215,11 @@ def _too_deep() -> InvalidValue:
     return InvalidValue(f"the value is nested more than {MAX_DEPTH} deep, or contains itself")
 
 
-def encode(value: Value) -> bytes:
-    """Canonical bytes of a plain value (lists, tuples and dicts). Raises `InvalidValue`. O(size)."""
+def encode(value: Value, depth: int = 0) -> bytes:
+    """Canonical bytes of a plain value (lists, tuples and dicts), which will stand `depth` deep in another. Raises
+    `InvalidValue`. O(size)."""
     out: list[bytes] = []
-    _put(value, out, 0)
+    _put(value, out, depth)
     return b"".join(out)
 
 
@@ -266,7 +273,14 @@ def _normalise(value: Value, depth: int) -> Value:
             raise _too_deep()
         return [_normalise(item, depth + 1) for item in value]
     _put(value, [], depth)  # a float or timestamp passes; anything else is refused with its type's name
-    return value if kind is float else value.astimezone(UTC)
+    if kind is float:
+        return value
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise InvalidValue(
+            f"{value.isoformat()} has no time in UTC", fix="use a year from 1 to 9999"
+        ) from None
 
 
 def normalise(value: Value) -> Value:

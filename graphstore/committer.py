@@ -136,7 +136,11 @@ class Committer:
 
 def _tell(members: list[_Waiting]) -> None:
     for waiting in members:
-        waiting.tell(waiting.outcome)
+        try:
+            waiting.tell(waiting.outcome)
+        except Exception as error:  # the batch's other members must hear of theirs all the same
+            context = {"message": "a commit callback failed", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
 
 
 def _resolve(future: asyncio.Future[list[Version]], outcome: Outcome) -> None:

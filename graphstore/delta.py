@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from itonami.graphstore import trie
 from itonami.graphstore.codec import Value, same
 from itonami.graphstore.errors import Corrupt
 from itonami.graphstore.graph import Edge, Graph, Node, changed_keys
@@ -168,6 +169,10 @@ class Delta:
             old = graph.find(change.id)
             if old is None:
                 raise Corrupt(f"node {change.id!r}, which the delta sets, is not there")
+            if not old.labels.issuperset(change.labels_removed) or not old.labels.isdisjoint(
+                change.labels_added
+            ):
+                raise Corrupt(f"node {change.id!r} does not have the labels that the delta changes")
             labels = (old.labels - set(change.labels_removed)) | set(change.labels_added)
             puts.append(Node(change.id, labels, change.applied(old.data)))
         for change in self.set_edges:
@@ -178,6 +183,10 @@ class Delta:
         for added in self.added_nodes:
             if graph.find(added.id) is not None:
                 raise Corrupt(f"node {added.id!r}, which the delta adds, is already there")
+        gone = {edge.id for edge in self.removed_edges}
+        for edge in self.added_edges:
+            if edge.id not in gone and trie.get(graph.top, edge.path) is not None:
+                raise Corrupt(f"edge {edge.id!r}, which the delta adds, is already there")
         return graph.replaced([*puts, *self.added_nodes, *self.added_edges], drops)
 
     def __len__(self) -> int:
@@ -194,8 +203,6 @@ def _ends(edge: Edge) -> tuple[str, str, str]:
 
 def _present(graph: Graph, edge: Edge) -> Edge:
     """The edge itself, if the graph holds it as it is: looked up by its path, without an index."""
-    from itonami.graphstore import trie
-
     if trie.get(graph.top, edge.path) != edge:
         raise Corrupt(f"edge {edge.id!r}, which the delta removes, is not there as it says")
     return edge

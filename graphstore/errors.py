@@ -71,6 +71,9 @@ class Conflict(ItonamiError):
         self.expected = expected
         self.actual = actual
 
+    def __reduce__(self) -> tuple[type[Conflict], tuple[str, int, int]]:
+        return type(self), (self.graph, self.expected, self.actual)
+
 
 class StoreBusy(ItonamiError):
     """Another process holds what is needed; `where` names the holder."""

@@ -45,6 +45,9 @@ class Evolver:
         self._new_id = new_id or random_id
         self._nodes: dict[str, Node | None] = {}
         self._edges: dict[str, Edge | None] = {}
+        self._edges_before: dict[
+            str, Edge | None
+        ] = {}  # what was there: known when it is edited, not searched for
 
     # -- reading -------------------------------------------------------------------------------------------
 
@@ -127,10 +130,11 @@ class Evolver:
         self.node(source)
         self.node(target)
         edge_id = self._fresh(id, "edge id")
-        if id is not None and self._find_edge(edge_id) is not None:
+        known = edge_id in self._edges or id is not None
+        if known and self._find_edge(edge_id) is not None:
             raise InvalidValue(f"edge {edge_id!r} is already there", fix="choose another id")
         edge = Edge(edge_id, source, checked_name(label, "label"), target, _properties(properties, props))
-        self._edges[edge_id] = edge
+        self._put_edge(edge_id, edge, self._base.find_edge(edge_id) if known else None)
         return edge_id
 
     def update(self, id: str, **props: Any) -> None:
@@ -149,19 +153,18 @@ class Evolver:
 
     def remove_edge(self, id: str) -> None:
         """Remove an edge."""
-        self.edge(id)
-        self._edges[id] = None
+        self._put_edge(id, None, self.edge(id))
 
     def remove_node(self, id: str, detach: bool = False) -> None:
         """Remove a node; edges at it are an error, or go too with `detach`."""
         self.node(id)
-        edges = {edge.id for edge in (*self.out(id), *self.into(id))}
+        edges = {edge.id: edge for edge in (*self.out(id), *self.into(id))}
         if edges and not detach:
             raise InvalidValue(
                 f"node {id!r} still has {len(edges)} edges", fix="remove them first, or pass detach=True"
             )
-        for edge_id in edges:
-            self._edges[edge_id] = None
+        for edge_id, edge in edges.items():
+            self._put_edge(edge_id, None, edge)
         self._nodes[id] = None
 
     def _set(self, id: str, change: Callable[[dict[str, Value]], dict[str, Value]]) -> None:
@@ -172,7 +175,13 @@ class Evolver:
         edge = self._find_edge(id)
         if edge is None:
             raise NotFound(f"no node or edge {id!r}", where="graph")
-        self._edges[id] = Edge(id, edge.source, edge.label, edge.target, change(edge.data))
+        self._put_edge(id, Edge(id, edge.source, edge.label, edge.target, change(edge.data)), edge)
+
+    def _put_edge(self, id: str, edge: Edge | None, before: Edge | None) -> None:
+        """Journal an edge; `before` is what stood there until now."""
+        if id not in self._edges:
+            self._edges_before[id] = before
+        self._edges[id] = edge
 
     def _fresh(self, id: str | None, what: str) -> str:
         return checked_name(id if id is not None else self._new_id(), what)
@@ -181,10 +190,10 @@ class Evolver:
 
     def delta(self) -> Delta:
         """The net change so far. O(k log n) for k touched elements."""
-        find, find_edge = self._base.find, self._base.find_edge
+        find = self._base.find
         return Delta.of(
             {id: (find(id), node) for id, node in self._nodes.items()},
-            {id: (find_edge(id), edge) for id, edge in self._edges.items()},
+            {id: (self._edges_before[id], edge) for id, edge in self._edges.items()},
         )
 
     def persistent(self) -> Graph:
@@ -194,7 +203,7 @@ class Evolver:
             if (old := self._base.find(id)) is not None and node is None:
                 drops.append(old)
         for id, edge in self._edges.items():
-            was = self._base.find_edge(id)
+            was = self._edges_before[id]
             if was is not None and (edge is None or edge.path != was.path):
                 drops.append(was)
         puts = [item for item in (*self._nodes.values(), *self._edges.values()) if item is not None]

@@ -242,6 +242,6 @@ def _ordered(by_label: dict[str, dict[str, Edge]] | None, label: str | None) -> 
         return iter(())
     if label is not None:
         bucket = by_label.get(label, {})
-        return iter(bucket.values()) if len(bucket) < 2 else (bucket[id] for id in sorted(bucket))
+        return iter([bucket[id] for id in sorted(bucket)])
     every = {id: edge for bucket in by_label.values() for id, edge in bucket.items()}
-    return (every[id] for id in sorted(every))
+    return iter([every[id] for id in sorted(every)])

@@ -25,12 +25,13 @@ from itonami.graphstore.errors import Conflict, Corrupt, InvalidValue, NotFound
 from itonami.graphstore.graph import Graph
 from itonami.graphstore.points import AtTag, AtTime, AtTx, Back
 from itonami.graphstore.records import Commit, Entry, Version, encode_record, microseconds
-from itonami.graphstore.secondary import Entries, Pair, full_key, key_of, pair_prefix
+from itonami.graphstore.secondary import Entries, Pair, full_key
 
 __all__ = ["Ledger", "Place", "Write"]
 
 MAX_GRAPHS = 256
 MAX_DELTA_BYTES = 1 << 20
+_LATEST = (1 << 64) - 1
 
 
 @dataclass(slots=True)
@@ -80,7 +81,7 @@ class Ledger:
 
     def commit(self, txn: Any, tx: int) -> Commit:
         """The commit of a TxId, else `NotFound`."""
-        record = txn.get(_u64(tx), db=self.tables["commits"])
+        record = txn.get(_u64(tx), db=self.tables["commits"]) if 0 < tx <= _LATEST else None
         if record is None:
             raise NotFound(f"there is no transaction {tx}", where="store")
         commit = Commit.decode(bytes(record))
@@ -98,7 +99,8 @@ class Ledger:
     def append(self, txn: Any, tx: int, time: int, writes: list[Write], places: list[bytes]) -> None:
         """Put one transaction: the record, the versions, the index. `places` are the graphs' numbers."""
         record = encode_record(tx, time, [write.encoded for write in writes])
-        txn.put(_u64(tx), record, db=self.tables["commits"], append=True)
+        if not txn.put(_u64(tx), record, db=self.tables["commits"], append=True):
+            raise Corrupt(f"there is a transaction at or after {tx} already")
         for write, number in zip(writes, places, strict=True):
             txn.put(number + _u64(tx), _u64(write.entry.version), db=self.tables["versions"])
             for key, node in write.index_out:
@@ -135,21 +137,27 @@ class Ledger:
 
     def versions(self, txn: Any, number: bytes, after: int = 0, until: int | None = None) -> list[int]:
         """The TxIds of a graph's versions in (after, until], oldest first."""
+        return [tx for tx, _ in self.numbered(txn, number, after, until)]
+
+    def numbered(
+        self, txn: Any, number: bytes, after: int = 0, until: int | None = None
+    ) -> list[tuple[int, int]]:
+        """(tx, version) of a graph's versions in (after, until], oldest first."""
         cursor = txn.cursor(db=self.tables["versions"])
-        found: list[int] = []
+        found: list[tuple[int, int]] = []
         if cursor.set_range(number + _u64(after + 1)):
-            for key, _ in cursor:
+            for key, version in cursor:
                 key = bytes(key)
                 tx = _int(key[8:])
                 if key[:8] != number or (until is not None and tx > until):
                     break
-                found.append(tx)
+                found.append((tx, _int(version)))
         return found
 
     def place(self, txn: Any, graph: str, tx: int | None = None) -> Place | None:
         """Where a graph stands at a TxId (now, without one), or None before its first version."""
         number = self.number(txn, graph)
-        found = None if number is None else self.version_at(txn, number, (1 << 63) if tx is None else tx)
+        found = None if number is None else self.version_at(txn, number, _LATEST if tx is None else tx)
         if number is None or found is None:
             return None
         entry = self.commit(txn, found[0]).entry(graph)
@@ -163,11 +171,10 @@ class Ledger:
         if isinstance(point, AtTag):
             raise NotFound(f"no tag {point.name!r}", where=f"graph {graph!r}")
         if isinstance(point, Back):
-            steps = self.versions(txn, number)[-1 - point.versions :]
-            found = (steps[0], 0) if len(steps) == point.versions + 1 else None
+            found = self._back(txn, number, point.versions)
         else:
             tx = point.tx if isinstance(point, AtTx) else self._tx_at(txn, microseconds(point.time))
-            found = self.version_at(txn, number, min(tx, 1 << 63))
+            found = self.version_at(txn, number, min(max(tx, 0), _LATEST))
         if found is None:
             first = self.versions(txn, number)[0]
             raise NotFound(
@@ -176,6 +183,16 @@ class Ledger:
                 fix=f"its first version is TX {first}",
             )
         return found[0]
+
+    def _back(self, txn: Any, number: bytes, versions: int) -> tuple[int, int] | None:
+        """(tx, version) so many versions before the last, or None. O(versions)."""
+        cursor = txn.cursor(db=self.tables["versions"])
+        here = _seek_back(cursor, number + _u64(_LATEST))
+        for _ in range(versions):
+            here = here and bytes(cursor.key())[:8] == number and cursor.prev()
+        if not here or bytes(cursor.key())[:8] != number:
+            return None
+        return _int(bytes(cursor.key())[8:]), _int(cursor.value())
 
     def _tx_at(self, txn: Any, time: int) -> int:
         """The last TxId committed at or before a time: bisection, since times never decrease."""
@@ -207,22 +224,22 @@ class Ledger:
     def pairs(self, txn: Any) -> tuple[Pair, ...]:
         """The declared indices."""
         found = txn.get(b"indices", db=self.tables["meta"])
-        return tuple((label, key) for label, key in json.loads(bytes(found))) if found else ()
+        try:
+            return tuple((label, key) for label, key in json.loads(bytes(found))) if found else ()
+        except (ValueError, TypeError) as error:
+            raise Corrupt(f"the declared indices have another shape: {error}") from error
 
     def put_pairs(self, txn: Any, pairs: tuple[Pair, ...]) -> None:
         txn.put(b"indices", json.dumps(pairs).encode(), db=self.tables["meta"])
 
-    def index_entries(
-        self, txn: Any, pair: Pair, low: bytes | None = None, high: bytes | None = None
-    ) -> Iterator[tuple[str, str]]:
-        """(graph, node id) of an index between two keys (both inclusive as prefixes), in order of value."""
-        prefix = pair_prefix(pair)
+    def index_entries(self, txn: Any, low: bytes, high: bytes) -> Iterator[tuple[str, str]]:
+        """(graph, node id) of an index between two key prefixes, both included, in order of value."""
         cursor = txn.cursor(db=self.tables["index"])
-        if not cursor.set_range(low or prefix):
+        if not cursor.set_range(low):
             return
         for key, value in cursor:
             key = bytes(key)
-            if not key.startswith(prefix) or (high is not None and key > high and not key.startswith(high)):
+            if key > high and not key.startswith(high):
                 return
             graph, node = load(bytes(value))
             yield graph, node
@@ -230,11 +247,6 @@ class Ledger:
     def put_index(self, txn: Any, graph: str, number: bytes, entries: Entries) -> None:
         for key, node in entries:
             txn.put(full_key(key, number, node), encode([graph, node]), db=self.tables["index"])
-
-
-def key_between(pair: Pair, value: Any) -> bytes:
-    """The key prefix of a value of an index, to bound a scan."""
-    return key_of(pair, value)
 
 
 def _seek_back(cursor: Any, key: bytes) -> bool:

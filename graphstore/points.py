@@ -68,9 +68,10 @@ def parse_point(point: Point) -> AtTx | Back | AtTime | AtTag:
     if match := _TAG.fullmatch(text):
         return AtTag(match[1])
     try:
-        return _at_time(datetime.fromisoformat(text), text)
+        time = datetime.fromisoformat(text)
     except ValueError:
         raise InvalidValue(f"{point!r} is no point in time", fix=f"use {_FORMS}") from None
+    return _at_time(time, text)
 
 
 def _at_time(time: datetime, text: str) -> AtTime:

@@ -54,7 +54,7 @@ class Event:
 
     @classmethod
     def from_list(cls, fields: list[Value]) -> Event:
-        name, data, rule, match, cause, author = [*fields, None, None, None, None, None][:6]
+        name, data, rule, match, cause, author = [*fields, *[None] * (6 - len(fields))]
         return cls(name, data, rule, None if match is None else tuple(match), cause, author)
 
 
@@ -80,7 +80,7 @@ class Entry:
         ]
         if self.base is not None:
             fields.append(list(self.base))
-        return encode(fields)
+        return encode(fields, depth=2)
 
     @classmethod
     def from_list(cls, fields: list[Any]) -> Entry:
@@ -116,7 +116,7 @@ class Commit:
         try:
             tx, time, entries = load(record)
             return cls(tx, moment(time), tuple(Entry.from_list(fields) for fields in entries))
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
+        except (TypeError, ValueError, KeyError, AttributeError, OverflowError, IndexError) as error:
             raise Corrupt(f"a commit record has another shape: {error}") from error
 
 

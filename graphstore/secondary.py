@@ -3,7 +3,7 @@
 An index is declared for a (label, key) pair, kept in the commit's own transaction, and can be rebuilt from the
 graphs at any time. Its keys sort like the values they stand for:
 
-    label 00 key 00 | kind of value | ordered bytes of the value | graph number | hash of the node id
+    label | key | kind of value | ordered bytes of the value | graph number | hash of the node id
 
 Long values are cut; whoever reads compares with the node itself. Only keys and entries may live here.
 """
@@ -43,7 +43,7 @@ def ordered(value: Value) -> bytes:
             bits = 0x7FEF_FFFF_FFFF_FFFF if value > 0 else 0xFFEF_FFFF_FFFF_FFFF
         return b"\x02" + struct.pack(">Q", bits ^ (0xFFFF_FFFF_FFFF_FFFF if bits >> 63 else 1 << 63))
     if isinstance(value, datetime):
-        return b"\x03" + struct.pack(">q", microseconds(value) ^ -(1 << 63))[:8]
+        return b"\x03" + struct.pack(">q", microseconds(value) ^ -(1 << 63))
     if isinstance(value, str):
         return b"\x04" + value.encode()[:_CUT_BYTES] + b"\x00"
     return b"\x05" + address(encode(value))
@@ -52,12 +52,25 @@ def ordered(value: Value) -> bytes:
 @lru_cache(maxsize=1_024)
 def pair_prefix(pair: Pair) -> bytes:
     """The part all keys of an index share."""
-    return b"\x00".join(part.encode() for part in pair) + b"\x00"
+    return encode(pair[0]) + encode(pair[1])
 
 
 def key_of(pair: Pair, value: Value) -> bytes:
     """The key of a value, up to the graph number."""
     return pair_prefix(pair) + ordered(value)
+
+
+def value_bounds(pair: Pair, low: Value, high: Value) -> tuple[bytes, bytes]:
+    """The first key prefix and the last of a scan from `low` to `high`; None leaves that side open, within the kind
+    of the other, or altogether."""
+    prefix = pair_prefix(pair)
+    first, last = (b"" if value is None else ordered(value) for value in (low, high))
+    return prefix + (first or last[:1]), prefix + (last or first[:1])
+
+
+def exactly(value: Value) -> bool:
+    """Whether the ordered bytes tell a value from every other; else whoever reads compares with the node."""
+    return isinstance(value, str) and "\x00" not in value and len(value.encode()) < _CUT_BYTES
 
 
 @lru_cache(maxsize=64)

@@ -76,20 +76,19 @@ class Shelf:
             for i, nibble in enumerate(nibbles)
         }
 
-    def save(self, txn: Any, tree: Tree) -> list[Leaf | Branch]:
-        """Append the nodes of a tree that are not on disk yet, children first, and give them locations. Returns
-        those nodes: should the transaction fail, `unshelve` them."""
+    def save(self, txn: Any, tree: Tree, saved: list[Leaf | Branch]) -> None:
+        """Append the nodes of a tree that are not on disk yet, children first, and give them locations. Each joins
+        `saved` as it gets one: should this or the transaction fail, `unshelve` them."""
         if tree is None or tree.location is not None:
-            return []
-        fresh = _unsaved(tree)
+            return
         cursor = txn.cursor(db=self._table)
         location = int.from_bytes(cursor.key(), "big") if cursor.last() else 0
-        for node in fresh:
+        for node in _unsaved(tree):
             location += 1
             data = node.encoded if isinstance(node, Leaf) else _with_locations(node)
             txn.put(location.to_bytes(_LOCATION_BYTES, "big"), data, db=self._table, append=True)
             node.location = location
-        return fresh
+            saved.append(node)
 
 
 def unshelve(nodes: Iterable[Leaf | Branch]) -> None:

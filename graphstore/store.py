@@ -26,13 +26,13 @@ from itonami.graphstore.cache import Cache
 from itonami.graphstore.codec import Value, normalise, same
 from itonami.graphstore.committer import Committer, Tell
 from itonami.graphstore.delta import Delta
-from itonami.graphstore.errors import Conflict, InvalidValue, NotFound
+from itonami.graphstore.errors import Conflict, InvalidValue, NotFound, StoreClosed
 from itonami.graphstore.evolver import Evolver, checked_name
 from itonami.graphstore.graph import HEADER, Graph
-from itonami.graphstore.ledger import Ledger, Place, Write, key_between
+from itonami.graphstore.ledger import Ledger, Place, Write
 from itonami.graphstore.points import Point, parse_point
 from itonami.graphstore.records import Commit, Entry, Event, Version
-from itonami.graphstore.secondary import Pair, entries_of, pair_prefix
+from itonami.graphstore.secondary import Pair, entries_of, exactly, pair_prefix, value_bounds
 from itonami.graphstore.shelf import Shelf
 from itonami.graphstore.transaction import Transaction
 from itonami.graphstore.writer import Writer
@@ -52,14 +52,17 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _check_interval(snapshot_every: int) -> None:
+    if snapshot_every < 1:
+        raise InvalidValue(f"snapshot_every must be at least 1, not {snapshot_every}")
+
+
 class Store:
     """A directory holding `data.mdb`. Any number of threads, tasks and processes may use one at once."""
 
     def __init__(
         self, backend: Backend, *, snapshot_every: int, clock: Callable[[], datetime] = _now
     ) -> None:
-        if snapshot_every < 1:
-            raise InvalidValue(f"snapshot_every must be at least 1, not {snapshot_every}")
         self._backend = backend
         self._ledger = Ledger(backend.tables)
         self._shelf = Shelf(backend)
@@ -70,6 +73,7 @@ class Store:
         self._scratch: Path | None = None
         self._committer: Committer | None = None
         self._starting = threading.Lock()
+        self._closed = False
         self._declared()
 
     # -- opening and closing -------------------------------------------------------------------------------
@@ -86,6 +90,7 @@ class Store:
         clock: Callable[[], datetime] = _now,
     ) -> Store:
         """Open the store at a directory, made if it is not there. Raises `NotAStore`, `UnsupportedFormat`."""
+        _check_interval(snapshot_every)
         backend = Backend.open(
             Path(path), create=create and not read_only, read_only=read_only, max_map_bytes=max_map_bytes
         )
@@ -94,6 +99,7 @@ class Store:
     @classmethod
     def memory(cls, *, snapshot_every: int = 64, clock: Callable[[], datetime] = _now) -> Store:
         """A store that lasts as long as it is open: a temporary directory, never flushed."""
+        _check_interval(snapshot_every)
         scratch = Path(tempfile.mkdtemp(prefix="itonami-"))
         backend = Backend.open(scratch / "store", create=True, durable=False)
         store = cls(backend, snapshot_every=snapshot_every, clock=clock)
@@ -107,7 +113,10 @@ class Store:
 
     def close(self) -> None:
         """Commit what is queued and close. Further use is `StoreClosed`."""
+        if self._backend.forked:
+            return  # the store is its opener's to close
         with self._starting:
+            self._closed = True
             committer, self._committer = self._committer, None
         if committer is not None:
             committer.close()
@@ -187,10 +196,8 @@ class Store:
             pairs = self._ledger.pairs(txn)
             for key, value in wanted.items():
                 if (HEADER, key) in pairs:
-                    bound = key_between((HEADER, key), value)
-                    return sorted(
-                        {g for g, _ in self._ledger.index_entries(txn, (HEADER, key), bound, bound)}
-                    )
+                    low, high = value_bounds((HEADER, key), value, value)
+                    return sorted({graph for graph, _ in self._ledger.index_entries(txn, low, high)})
             return list(self._ledger.graphs(txn))
 
     def __contains__(self, graph: object) -> bool:
@@ -262,6 +269,7 @@ class Store:
     ) -> Write:
         """A write that makes `version` of a graph: `after` is its value, `delta` what changed since the version
         before (or since graph `base[0]` at TX `base[1]`, for version 1 of a fork). O(k log n)."""
+        checked_name(graph, "graph name")
         entry = Entry(graph, version, after.root, tuple(events), delta, base)
         write = Write(entry, entry.encoded(), after)
         self._writer.index(write)
@@ -281,10 +289,12 @@ class Store:
         self._committing().submit_soon(list(writes), tell)
 
     def _committing(self) -> Committer:
+        self._backend.check_usable()
         committer = self._committer
         if committer is None:
             with self._starting:
-                self._backend.check_usable()
+                if self._closed:
+                    raise StoreClosed("the store is closed", where=str(self.path))
                 if self._committer is None:
                     self._committer = Committer(self._writer.commit)
                 committer = self._committer
@@ -314,25 +324,31 @@ class Store:
 
     def indexed(self, label: str, key: str, value: Value) -> list[tuple[str, str]]:
         """(graph, node id) of the nodes in the heads of all graphs whose `key` has the value. O(found)."""
-        bound = key_between((label, key), normalise(value))
-        return self._scan((label, key), bound, bound)
+        wanted = normalise(value)
+        low, high = value_bounds((label, key), wanted, wanted)
+        found = self._scan((label, key), low, high)
+        if exactly(wanted):
+            return found
+        return [(graph, node) for graph, node in found if same(self._value(graph, node, key), wanted)]
 
     def indexed_range(
         self, label: str, key: str, low: Value = None, high: Value = None
     ) -> list[tuple[str, str]]:
-        """(graph, node id) in order of value, from `low` to `high`, both included."""
-        pair = (label, key)
-        return self._scan(
-            pair,
-            None if low is None else key_between(pair, normalise(low)),
-            None if high is None else key_between(pair, normalise(high)),
-        )
+        """(graph, node id) in order of value, from `low` to `high`, both included and of one kind (numbers, texts or
+        times); without either, all. Numbers beyond 2**53 and texts beyond 200 bytes are told apart only so far."""
+        return self._scan((label, key), *value_bounds((label, key), normalise(low), normalise(high)))
 
-    def _scan(self, pair: Pair, low: bytes | None, high: bytes | None) -> list[tuple[str, str]]:
+    def _value(self, graph: str, node: str, key: str) -> Value:
+        with self._backend.read() as txn:
+            place = self._cache.place(txn, graph)
+            found = None if place is None else self._cache.graph(txn, graph, place.tx).find(node)
+        return None if found is None else found.data.get(key)
+
+    def _scan(self, pair: Pair, low: bytes, high: bytes) -> list[tuple[str, str]]:
         with self._backend.read() as txn:
             if pair not in self._ledger.pairs(txn):
                 raise NotFound(f"no index on {pair[0]}.{pair[1]}", where="store", fix="declare_index it")
-            return list(self._ledger.index_entries(txn, pair, low, high))
+            return list(self._ledger.index_entries(txn, low, high))
 
     def _declared(self) -> tuple[Pair, ...]:
         """The declared indices, as of now."""

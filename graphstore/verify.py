@@ -82,8 +82,8 @@ class _Audit:
         for graph in sorted(numbers.keys() ^ self.touched.keys()):
             self.find(f"graph {graph!r}: stands in only one of the graphs table and the records")
         for graph in numbers.keys() & self.touched.keys():
-            found = self.ledger.versions(self.txn, numbers[graph])
-            if found != self.touched[graph]:
+            found = self.ledger.numbered(self.txn, numbers[graph])
+            if found != [(tx, version) for version, tx in enumerate(self.touched[graph], start=1)]:
                 self.find(f"graph {graph!r}: the versions table and the records differ")
         total = self.txn.stat(self.ledger.tables["versions"])["entries"]
         if total != sum(len(txs) for txs in self.touched.values()):
@@ -160,7 +160,7 @@ def verify(
                     yield graph, numbers[graph], audit.replay(graph, numbers[graph])
                 except ItonamiError as error:
                     audit.find(f"graph {graph!r}: {error.what}")
-                except (TypeError, ValueError, KeyError) as error:
+                except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
                     audit.find(f"graph {graph!r}: {error}")
                 if progress is not None:
                     progress(done, len(names))

@@ -23,6 +23,8 @@ from itonami.graphstore.trie import Branch, Leaf
 
 __all__ = ["Writer"]
 
+KEPT_BASES = 1_024
+
 
 class Writer:
     """Turns requests, each a list of writes, into transactions. Used by the committer thread alone, but `index`."""
@@ -59,6 +61,8 @@ class Writer:
             graph = self._cache.graph(txn, *base)
         key = (graph.root, pairs)
         if key not in self._inherited:
+            if len(self._inherited) >= KEPT_BASES:
+                self._inherited.clear()
             self._inherited[key] = entries_of(pairs, graph)
         return self._inherited[key]
 
@@ -134,5 +138,5 @@ class Writer:
             entry, top = write.entry, write.after.top
             running[entry.graph] = Place(number, entry.version, tx, entry.root)
             if entry.version % self._snapshot_every == 0:
-                shelved.extend(self._shelf.save(txn, top))
+                self._shelf.save(txn, top, shelved)
                 self._ledger.put_root(txn, number, tx, 0 if top is None else top.location or 0, entry.root)

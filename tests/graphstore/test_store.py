@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import multiprocessing
 import os
+import pickle
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -218,6 +219,19 @@ def test_the_map_grows_while_readers_read(tmp_path):
     store.close()
 
 
+def test_a_map_that_grows_during_a_snapshot_leaves_no_version_unreadable(tmp_path):
+    create_store(tmp_path / "s")
+    with Store.open(tmp_path / "s", snapshot_every=1) as store:
+        store._backend.env.set_mapsize(1 << 17)
+        for n in range(60):
+            with store.transaction("g", event="e") as graph:
+                for k in range(12):
+                    graph.add_node(id=f"{n}-{k}", data="x" * 500)
+    with Store.open(tmp_path / "s") as store:
+        assert [len(store.at("g", v.tx)) for v in store.history("g")] == [12 * n for n in range(1, 61)]
+        assert store.verify().ok
+
+
 def test_a_full_map_is_a_typed_error_and_loses_nothing(tmp_path):
     create_store(tmp_path / "s")
     with Store.open(tmp_path / "s", max_map_bytes=1 << 18) as store:
@@ -309,6 +323,76 @@ def test_verify_names_what_was_altered(store):
     report = store.verify()
     assert not report.ok
     assert any("TX 3" in finding for finding in report.damage)
+
+
+def test_verify_notices_a_version_number_that_was_altered(store):
+    for n in range(3):
+        with store.transaction("g", event="e") as graph:
+            graph.add_node(id=str(n))
+    versions = store._backend.tables["versions"]
+    with store._backend.env.begin(write=True) as txn:
+        (key, _), *_ = list(txn.cursor(db=versions))
+        txn.put(key, (9).to_bytes(8, "big"), db=versions)
+    assert not store.verify().ok
+
+
+def test_values_that_look_alike_are_told_apart_by_an_index(store):
+    store.declare_index("T", "v")
+    values = {"a": "x", "b": "x\0y", "c": 1, "d": 1.0, "e": True, "f": "z" * 201, "g": "z" * 202, "h": 2**60}
+    with store.transaction("g", event="e") as graph:
+        for id, value in values.items():
+            graph.add_node("T", id=id, v=value)
+        graph.add_node("T", id="n", v=None)
+    for id, value in values.items():
+        assert store.indexed("T", "v", value) == [("g", id)]
+    assert store.indexed("T", "v", 2**60 + 1) == []
+    assert {id for _, id in store.indexed_range("T", "v", high=5)} == {"c", "d"}
+    assert {id for _, id in store.indexed_range("T", "v", low="z")} == {"f", "g"}
+    assert len(store.indexed_range("T", "v")) == 9
+
+
+def test_a_bad_request_leaves_its_mates_alone(store):
+    with pytest.raises(InvalidValue):
+        store.prepare("x" * 600, 1, Graph(), Graph().diff(Graph()), [Event("e")])
+    for nowhere in (-1, 1 << 70):
+        with pytest.raises(NotFound):
+            store.commit_of(nowhere)
+    with pytest.raises(InvalidValue, match="to the microsecond"), store.transaction("g", event="e") as graph:
+        graph.add_node(at=datetime(9999, 12, 31, 23, 59, 59, 999_999, UTC))
+    error = pickle.loads(pickle.dumps(Conflict("g", 1, 2)))
+    assert (error.graph, error.expected, error.actual) == ("g", 1, 2)
+    assert "g" not in store
+
+
+def test_many_threads_read_and_write_and_see_whole_versions(store):
+    faults = []
+    stop = threading.Event()
+
+    def read():
+        while not stop.is_set():
+            try:
+                for version in store.graphs():
+                    number, graph = store.checkout(version.graph)
+                    assert len(graph) == number
+            except Exception as error:
+                faults.append(error)
+
+    def write(name):
+        for _ in range(40):
+            store.transact(name, lambda graph: graph.add_node(), event="e")
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    writers = [threading.Thread(target=write, args=(name,)) for name in ("a", "a", "b", "c")]
+    for thread in readers + writers:
+        thread.start()
+    for thread in writers:
+        thread.join()
+    stop.set()
+    for thread in readers:
+        thread.join()
+    assert faults == []
+    assert len(store.at("a")) == 80
+    assert store.verify().ok
 
 
 @given(st.lists(st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False), min_size=2))

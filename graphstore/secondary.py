@@ -27,7 +27,7 @@ Pair = tuple[str, str]
 Entries = frozenset[tuple[bytes, str]]
 """(key up to the graph number, node id)"""
 
-_CUT_BYTES = 200
+_CUT_BYTES = 100
 
 
 def ordered(value: Value) -> bytes:
@@ -45,7 +45,7 @@ def ordered(value: Value) -> bytes:
     if isinstance(value, datetime):
         return b"\x03" + struct.pack(">q", microseconds(value) ^ -(1 << 63))
     if isinstance(value, str):
-        return b"\x04" + value.encode()[:_CUT_BYTES] + b"\x00"
+        return b"\x04" + value.encode()[:_CUT_BYTES].replace(b"\x00", b"\x00\xff") + b"\x00\x00"
     return b"\x05" + address(encode(value))
 
 
@@ -70,7 +70,7 @@ def value_bounds(pair: Pair, low: Value, high: Value) -> tuple[bytes, bytes]:
 
 def exactly(value: Value) -> bool:
     """Whether the ordered bytes tell a value from every other; else whoever reads compares with the node."""
-    return isinstance(value, str) and "\x00" not in value and len(value.encode()) < _CUT_BYTES
+    return isinstance(value, str) and len(value.encode()) < _CUT_BYTES
 
 
 @lru_cache(maxsize=64)

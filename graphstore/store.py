@@ -335,7 +335,7 @@ class Store:
         self, label: str, key: str, low: Value = None, high: Value = None
     ) -> list[tuple[str, str]]:
         """(graph, node id) in order of value, from `low` to `high`, both included and of one kind (numbers, texts or
-        times); without either, all. Numbers beyond 2**53 and texts beyond 200 bytes are told apart only so far."""
+        times); without either, all. Numbers beyond 2**53 and texts beyond 100 bytes are told apart only so far."""
         return self._scan((label, key), *value_bounds((label, key), normalise(low), normalise(high)))
 
     def _value(self, graph: str, node: str, key: str) -> Value:

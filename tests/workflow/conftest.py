@@ -55,7 +55,7 @@ class House:
 ENDS = {"RunSucceeded", "RunFailed", "RunCancelled", "RunTimedOut", "RunTerminated"}
 
 
-@pytest.fixture()
+@pytest.fixture
 async def house():
     """A house on a store in memory; no engine may leave a task behind."""
     with Store.memory() as store:
@@ -65,7 +65,7 @@ async def house():
         home.audit()
 
 
-@pytest.fixture()
+@pytest.fixture
 async def durable_house(tmp_path):
     """A house on a store on disk, flushed at every commit."""
     with Store.open(tmp_path / "state.itonami", snapshot_every=4) as store:

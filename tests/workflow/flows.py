@@ -22,11 +22,21 @@ def par(*branches: dict, need: object = "all", **keys: object) -> dict:
 
 def dec(*conditions: tuple[str, dict], default: dict | None = None, **keys: object) -> dict:
     branches = [{"condition": guard, "branch": branch} for guard, branch in conditions]
-    return {"op": "decision", "conditions": branches, **({"default_branch": default} if default else {}), **keys}
+    return {
+        "op": "decision",
+        "conditions": branches,
+        **({"default_branch": default} if default else {}),
+        **keys,
+    }
 
 
 def saga(main: dict, compensation: dict | None = None, **keys: object) -> dict:
-    return {"op": "saga", "main_flow": main, **({"compensation": compensation} if compensation else {}), **keys}
+    return {
+        "op": "saga",
+        "main_flow": main,
+        **({"compensation": compensation} if compensation else {}),
+        **keys,
+    }
 
 
 def flow(strategy: dict, id: str = "flow", inputs: object = (), outputs: object = (), **keys: object) -> dict:
@@ -99,6 +109,15 @@ async def until(engine, holds: Callable[[], bool]) -> None:
     look()
     await asyncio.wait_for(met, 20)
     engine.observers.remove(look)
+
+
+async def eventually(holds: Callable[[], bool]) -> None:
+    """Wait until something holds that no transition tells of."""
+    for _ in range(2_000):
+        if holds():
+            return
+        await asyncio.sleep(0.005)
+    raise TimeoutError
 
 
 def step(run, id: str) -> dict:

@@ -1,7 +1,7 @@
 """The pure core driven by made-up outcomes: no asyncio, no store, so that thousands of runs are cheap.
 
-A plan says what comes of each activity; a list of numbers says in which order things happen. Every transition is checked
-as it is made: the agenda left nothing over, and the events alone lead to the same graph.
+A plan says what comes of each activity; a list of numbers says in which order things happen. Every transition is
+checked as it is made: the agenda left nothing over, and the events alone lead to the same graph.
 """
 
 from collections.abc import Iterable, Sequence
@@ -50,6 +50,7 @@ class Simulation:
     def __post_init__(self) -> None:
         self.now = START
         self.made: list[Derivation] = []
+        self.heard: list[tuple[Sequence[Request], datetime]] = []
         self.state = RunState("run", self.program, 0, self.program.graph, self.program.head())
         self._mirror = Head.of(self.program.graph)
         self.do([requests.start(self.inputs, None, None)])
@@ -57,6 +58,7 @@ class Simulation:
     def do(self, wanted: Sequence[Request]) -> Derivation:
         """One transition."""
         self.now += timedelta(seconds=1)
+        self.heard.append((wanted, self.now))
         made = self.state.derive(wanted, self.now)
         self.made.append(made)
         if self.checked:
@@ -109,7 +111,9 @@ class Simulation:
         if attempt <= plan.fails:
             return requests.retried(step, attempt, _error("Flaky", step), self.now)
         if attempt == plan.fails + 1 and plan.last != "succeed":
-            return requests.failed(step, attempt, _error({"fail": "Boom", "time out": "Timeout"}[plan.last], step))
+            return requests.failed(
+                step, attempt, _error({"fail": "Boom", "time out": "Timeout"}[plan.last], step)
+            )
         return requests.completed(step, attempt, {"from": step, step: attempt})
 
     def run(self, order: Iterable[int] = (), meanwhile: dict[int, list[Request]] | None = None) -> str:
@@ -168,7 +172,9 @@ def tree(choices: Choices, depth: int, *, wild: bool) -> dict:
 def _activity(choices: Choices, *, wild: bool) -> dict:
     mapping = choices.among(None, None, None, None, BAD_MAPPING) if wild else None
     undo = choices.among(None, act("u"), seq(act("u"), act("u")), dec((GUARDS[3 if wild else 0], act("u"))))
-    return act("a", **({"input_mapping": mapping} if mapping else {}), **({"compensate": undo} if undo else {}))
+    return act(
+        "a", **({"input_mapping": mapping} if mapping else {}), **({"compensate": undo} if undo else {})
+    )
 
 
 def plans(choices: Choices, program: Program, *, wild: bool) -> dict[str, Plan]:

@@ -7,7 +7,7 @@ import threading
 import time as wall
 
 import pytest
-from flows import ONCE, Time, act, events, flow, par, saga, seq, status, statuses, step, until
+from flows import ONCE, Time, act, events, eventually, flow, par, saga, seq, status, statuses, step, until
 from itonami.graphstore import InvalidValue, NotFound
 from itonami.workflow import RunEnded, activity
 from itonami.workflow.engine import inbox
@@ -54,7 +54,7 @@ class Work:
         self.activities = (quick, hang, block, fail, undo)
 
 
-@pytest.fixture()
+@pytest.fixture
 async def work():
     return Work()
 
@@ -244,7 +244,9 @@ async def test_cancel_and_terminate_of_a_run_that_has_ended_do_nothing(house, wo
 
 
 async def test_terminate_ends_at_once_and_undoes_nothing(house, work):
-    strategy = saga(seq(act("quick", compensate=UNDO), par(act("hang"), act("block"))), act("undo", id="tidy"))
+    strategy = saga(
+        seq(act("quick", compensate=UNDO), par(act("hang"), act("block"))), act("undo", id="tidy")
+    )
     async with house.engine(*work.activities) as engine:
         run = await engine.start(flow(strategy))
         await until(engine, lambda: status(run, "block") == "running")
@@ -330,18 +332,23 @@ async def test_messages_of_many_threads_at_once_lose_nothing(house, work):
     async with house.engine(*work.activities) as engine:
         runs = [await engine.start(flow(act("hang"))) for _ in range(10)]
         await asyncio.gather(
-            *(asyncio.to_thread(inbox.post, house.store, run.id, "cancel", {}) for run in runs for _ in range(3))
+            *(
+                asyncio.to_thread(inbox.post, house.store, run.id, "cancel", {})
+                for run in runs
+                for _ in range(3)
+            )
         )
         await asyncio.gather(*(engine.ended(run.id) for run in runs))
         assert {run.status for run in runs} == {"cancelled"}
-        while inbox.waiting(house.store):
-            await asyncio.sleep(0.01)
+        await eventually(lambda: not inbox.waiting(house.store))
         assert all(events(run).count("RunCancelRequested") == 1 for run in runs)
 
 
 async def test_a_message_waits_for_the_engine_and_a_cancelled_run_begins_nothing_more(house, work):
     async with house.engine(*work.activities) as engine:
-        run = await engine.start(flow(seq(act("quick", compensate=UNDO), act("hang"), act("quick", id="after"))))
+        run = await engine.start(
+            flow(seq(act("quick", compensate=UNDO), act("hang"), act("quick", id="after")))
+        )
         await until(engine, lambda: status(run, "hang") == "running")
     inbox.post(house.store, run.id, "cancel", {})
     assert house.store.at(run.id).header["status"] == "running"
@@ -362,7 +369,7 @@ async def test_a_run_that_nobody_drives_can_be_told_to_end(house, work):
         await first.terminate()
         assert first.status == "terminated"
         inbox.post(house.store, second.id, "terminate", {})
-        await until_status(second, "terminated")
+        await until(engine, lambda: second.status == "terminated")
         await third.cancel()
         assert third.status == "running"
     async with house.engine(*work.activities) as engine:
@@ -372,11 +379,6 @@ async def test_a_run_that_nobody_drives_can_be_told_to_end(house, work):
         assert inbox.waiting(house.store) == []
 
 
-async def until_status(run, wanted: str) -> None:
-    while run.status != wanted:
-        await asyncio.sleep(0.01)
-
-
 async def test_a_message_of_an_unknown_kind_is_refused_or_left_and_harms_nobody(house, work, caplog):
     async with house.engine(*work.activities) as engine:
         run = await engine.start(flow(act("hang")))
@@ -384,8 +386,7 @@ async def test_a_message_of_an_unknown_kind_is_refused_or_left_and_harms_nobody(
             inbox.post(house.store, run.id, "applaud", {})
         with house.store.transaction(f"inbox/{run.id}", event="MessageSent") as box:
             odd = box.add_node("Message", kind="applaud", body={}, sent=Time().now)
-        while not caplog.records:
-            await asyncio.sleep(0.01)
+        await eventually(lambda: bool(caplog.records))
         assert "applaud" in caplog.text
         inbox.post(house.store, run.id, "cancel", {})
         await engine.ended(run.id)

@@ -24,7 +24,12 @@ def flaky(times: int, name: str = "work", **settings: object):
 
 async def test_a_flaky_activity_is_tried_again_after_growing_rests_with_the_same_key(house):
     time, (work, attempts) = Time(), flaky(3)
-    retry = {"initial_interval": "1s", "backoff_coefficient": 3, "maximum_interval": "5s", "maximum_attempts": 5}
+    retry = {
+        "initial_interval": "1s",
+        "backoff_coefficient": 3,
+        "maximum_interval": "5s",
+        "maximum_attempts": 5,
+    }
     async with house.engine(work, **time.settings) as engine:
         run = await engine.start(flow(act("work", retry_policy=retry), outputs=["attempt"]))
         for number, rest_s in ((1, 1.0), (2, 3.0), (3, 5.0)):
@@ -103,7 +108,9 @@ async def test_a_timeout_is_tried_again_and_the_last_one_is_the_steps_end(house)
 
     async with house.engine(hang) as engine:
         retry = {**QUICK, "maximum_attempts": 2}
-        run = await engine.start(flow(seq(act("hang", timeout=5, retry_policy=retry), act("hang", id="next"))))
+        run = await engine.start(
+            flow(seq(act("hang", timeout=5, retry_policy=retry), act("hang", id="next")))
+        )
         with pytest.raises(RunEnded, match="5 ms") as caught:
             await run.result()
         assert caught.value.status == "failed"

@@ -5,7 +5,7 @@ import json
 import threading
 
 import pytest
-from flows import ONCE, act, dec, events, flow, par, saga, seq, status, statuses, step, until
+from flows import ONCE, act, dec, events, eventually, flow, par, saga, seq, status, statuses, step, until
 from itonami.graphstore import InvalidValue, NotFound, StoreBusy
 from itonami.workflow import DefinitionError, Engine, EngineClosed, InputError, RunEnded, RunExists, activity
 from itonami.workflow.activities import UnknownActivity
@@ -177,7 +177,7 @@ async def test_names_of_workflows_files_and_objects_start_the_same_program(house
         for source in (definition, file, str(file), "hello.v1"):
             run = await engine.start(source)
             assert await run.result() == {"greeting": "hello you"}
-        assert len([v for v in engine.store.graphs(kind="definition")]) == 1
+        assert len(list(engine.store.graphs(kind="definition"))) == 1
 
 
 async def test_a_name_means_its_newest_definition_or_the_version_asked_for(house):
@@ -232,10 +232,12 @@ async def test_an_id_is_given_once(house):
 
 async def test_many_first_starts_of_one_definition_share_it(house):
     async with house.engine(greet) as engine:
-        runs = await asyncio.gather(*(engine.start(flow(act("greet"), outputs=["greeting"])) for _ in range(50)))
+        runs = await asyncio.gather(
+            *(engine.start(flow(act("greet"), outputs=["greeting"])) for _ in range(50))
+        )
         results = await asyncio.gather(*(run.result() for run in runs))
         assert results == [{"greeting": "hello you"}] * 50
-        assert len([v for v in engine.store.graphs(kind="definition")]) == 1
+        assert len(list(engine.store.graphs(kind="definition"))) == 1
 
 
 async def test_functions_run_in_threads_and_coroutines_in_the_loop(house):
@@ -333,6 +335,16 @@ async def test_a_definition_larger_than_a_transaction_is_registered_in_parts(hou
         assert await (await engine.start("long")).result() == {"greeting": "hello you"}
 
 
+async def test_ids_as_long_as_they_may_be_are_no_trouble(house):
+    long = "\N{OCTOPUS}" * 256
+    async with house.engine(greet) as engine:
+        run = await engine.start(flow(seq(act("greet", id=long)), id=long), id="\N{OCTOPUS}" * 50)
+        await run.result()
+        assert statuses(run)[long] == "succeeded"
+        assert len(engine.runs(workflow=long)) == 1
+        await (await engine.start(long)).result()
+
+
 async def test_onlookers_hear_of_every_version_once_it_is_durable_and_cannot_harm_it(house, caplog):
     heard = []
 
@@ -420,8 +432,7 @@ async def test_a_caller_who_gives_up_waiting_does_no_harm(house):
 
     async with house.engine(wait) as engine:
         impatient = asyncio.create_task(engine.start(flow(act("wait"), outputs=["x"]), id="r"))
-        while "r" not in engine._drivers:
-            await asyncio.sleep(0)
+        await eventually(lambda: "r" in engine._drivers)
         impatient.cancel()
         await asyncio.gather(impatient, return_exceptions=True)
         waiting = asyncio.create_task(engine.ended("r"))

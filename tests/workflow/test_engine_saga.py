@@ -27,7 +27,7 @@ class Shop:
         self.activities = (do, note)
 
 
-@pytest.fixture()
+@pytest.fixture
 def shop():
     return Shop()
 

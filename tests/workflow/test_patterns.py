@@ -227,9 +227,7 @@ def test_compensation_runs_in_reverse_order_of_completion_not_of_the_definition(
 
 
 def test_a_saga_runs_its_steps_compensations_and_then_its_flow():
-    run = simulated(
-        saga(seq(undone_by("a"), undone_by("b"), act("c")), seq(act("tidy"), act("tell")))
-    )
+    run = simulated(saga(seq(undone_by("a"), undone_by("b"), act("c")), seq(act("tidy"), act("tell"))))
     done(run, "a", "b")
     failed(run, "c")
     run.run()
@@ -302,7 +300,9 @@ def test_a_compensation_flow_that_fails_says_so():
 
 def test_a_compensation_sees_the_error_it_undoes():
     tell = act("tell", input_mapping={"why": "$.error.message", "kind": "$.error.type"})
-    run = simulated(saga(seq(act("a", compensate=act("undo", input_mapping={"why": "$.error.message"})), act("b")), tell))
+    run = simulated(
+        saga(seq(act("a", compensate=act("undo", input_mapping={"why": "$.error.message"})), act("b")), tell)
+    )
     done(run, "a")
     failed(run, "b")
     assert run.state.step("undo")["input"] == {"why": "b did"}

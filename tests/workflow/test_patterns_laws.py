@@ -154,7 +154,8 @@ def test_where_nothing_fails_the_order_of_outcomes_decides_nothing(tale, one, ot
     assert first.run(one) == second.run(other) == "succeeded"
     assert first.steps == second.steps
     seen = [
-        {node.id: node.data.get("output") for node in each.state.graph.nodes("Activity")} for each in (first, second)
+        {node.id: node.data.get("output") for node in each.state.graph.nodes("Activity")}
+        for each in (first, second)
     ]
     assert seen[0] == seen[1]
 

@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any
 
 from itonami.graphstore import HEADER, Conflict, InvalidValue, ItonamiError, Store, Version
+from itonami.graphstore.committer import Outcome
 from itonami.graphstore.ledger import Write
 from itonami.rules import NotQuiescent
 from itonami.workflow.activities import ActivityContext, Registry, describe
@@ -43,7 +44,7 @@ class World:
     stage: Stage
     alarm: Alarm
     observe: Callable[[Version], None]
-    forget: Callable[[str], None]
+    forget: Callable[[Driver], None]
 
 
 @dataclass(slots=True)
@@ -85,7 +86,9 @@ class Driver:
         self._base = base
         self._begun = base is None
         self._performances: dict[str, Performance] = {}
-        self._unsettled: dict[asyncio.Future[list[Version]], None] = {}
+        self._unsettled = 0
+        self._settling: asyncio.Future[None] | None = None
+        self._stale = False  # the state is ahead of a transition that was refused
         self._refused: list[Transition] = []
         self._waiters: list[asyncio.Future[None]] = []
 
@@ -107,7 +110,8 @@ class Driver:
             nodes = self.state.head.nodes("Activity")
             parked = [node.id for node in nodes if node.data.get("state") == "parked"]
             again = [requests.resumed(step, self._input_again(step)) for step in parked]
-            await self.ask(again or [requests.unpark()])
+            halted = "halted" in self.state.header or not again
+            await self.ask([requests.unpark(), *again] if halted else again)
         self._carry_out(effects_of(self.state.head.nodes()))
         self._rest()
 
@@ -137,8 +141,9 @@ class Driver:
 
     async def close(self, reason: BaseException) -> None:
         """Let what is queued become durable, then do no more."""
-        while self._unsettled:
-            await asyncio.gather(*self._unsettled, return_exceptions=True)
+        if self._unsettled:
+            self._settling = asyncio.get_running_loop().create_future()
+            await self._settling
         self._give_up(reason)
 
     @property
@@ -147,8 +152,10 @@ class Driver:
         status = self.state.status
         if self._unsettled or status in ENDED:
             return not self._unsettled
-        backoff = (node.data.get("state") == "backoff" for node in self.state.head.nodes("Activity"))
-        return status == "parked" and not self._performances and not any(backoff)
+        if status != "parked" or self._performances:
+            return False
+        steps = self.state.head.nodes("Activity")
+        return "halted" in self.state.header or all(node.data.get("state") != "backoff" for node in steps)
 
     # -- transitions ---------------------------------------------------------------------------------------
 
@@ -160,18 +167,20 @@ class Driver:
         if self.failure is not None:
             transition.tell(self.failure)
             return
+        if self._stale:
+            self._refused.append(transition)
+            return
         world = self._world
         try:
             made = self._derive(transition.wanted)
             writes = [write_of(world.store, self.run, made, self._base)]
             if transition.message is not None:
                 writes.append(inbox.taken(world.store, transition.message))
-            committed = world.store.commit_async(writes)
+            world.store.commit_soon(writes, partial(self._settled, transition, effects_of(made.touched)))
         except Exception as error:  # whatever it is, whoever waits for the run must hear of it
             self._refuse(transition, error)
             return
-        self._unsettled[committed] = None
-        committed.add_done_callback(partial(self._settled, transition, effects_of(made.touched)))
+        self._unsettled += 1
 
     def _derive(self, wanted: Sequence[Request]) -> Derivation:
         time = self._world.clock()
@@ -182,24 +191,23 @@ class Driver:
                 raise
             return self.state.derive([requests.park(describe(error))], time)
 
-    def _settled(
-        self, transition: Transition, effects: Effects, committed: asyncio.Future[list[Version]]
-    ) -> None:
-        del self._unsettled[committed]
-        error = committed.exception()
-        if error is not None:
-            self._refuse(transition, error)
-            return
-        self._begun = True
-        transition.tell(None)
-        self._world.observe(committed.result()[0])
-        self._carry_out(effects)
-        self._rest()
+    def _settled(self, transition: Transition, effects: Effects, outcome: Outcome) -> None:
+        self._unsettled -= 1
+        if isinstance(outcome, BaseException):
+            self._refuse(transition, outcome)
+        else:
+            self._begun = True
+            transition.tell(None)
+            self._world.observe(outcome[0])
+            self._carry_out(effects)
+            self._rest()
+        if not self._unsettled and self._settling is not None and not self._settling.done():
+            self._settling.set_result(None)
 
     def _refuse(self, transition: Transition, error: BaseException) -> None:
         """A transition did not become durable, nor can what was derived on top of it. When another writer was in the
         way it is derived anew; when the store cannot hold it, something else is; otherwise the run is given up."""
-        again = True
+        self._stale = again = True
         if not self._begun:
             self.failure = RunExists.of(self.run) if isinstance(error, Conflict) else error
         elif isinstance(error, Conflict | InvalidValue) and transition.message is not None:
@@ -217,7 +225,7 @@ class Driver:
 
     def _recover(self) -> None:
         """Forget what is not durable, and derive what was refused from what is."""
-        again, self._refused = self._refused, []
+        again, self._refused, self._stale = self._refused, [], False
         if self.failure is None:
             try:
                 version, graph = self._world.store.checkout(self.run)
@@ -239,7 +247,7 @@ class Driver:
 
     def _carry_out(self, effects: Effects) -> None:
         """Do what durable nodes ask for, as far as the run has not moved on meanwhile."""
-        if self.failure is not None:
+        if self.failure is not None or "halted" in self.state.header:
             return
         for attempt in effects.attempts:
             self._perform(attempt)
@@ -262,7 +270,7 @@ class Driver:
         performance = self._performances[attempt.step] = Performance(
             attempt,
             self._registry.get(attempt.activity),
-            program.arguments(attempt.step, attempt.input),
+            program.arguments(self.state.head, attempt.step),
             task.timeout_ms,
             lenient=task.mapping is None,
             context=ActivityContext(self.run, attempt.step, attempt=attempt.attempt, key=key),
@@ -309,7 +317,7 @@ class Driver:
         try:
             return self.state.program.input_of(self.state.head, step)
         except MappingError:
-            return self.state.step(step).get("input", {})
+            return self.state.step(step).get("input")
 
     # -- the end -------------------------------------------------------------------------------------------
 
@@ -321,7 +329,7 @@ class Driver:
                     waiter.set_result(None)
             self._waiters.clear()
             if self.state.status in ENDED and not self._performances:
-                self._world.forget(self.run)
+                self._world.forget(self)
 
     def _give_up(self, reason: BaseException) -> None:
         """Drive no further: whoever waits hears why, what is under way is asked to stop and not heard any more."""
@@ -331,7 +339,7 @@ class Driver:
                 waiter.set_exception(reason)
         self._waiters.clear()
         self._stop_all()
-        self._world.forget(self.run)
+        self._world.forget(self)
 
     def _stop_all(self) -> None:
         for step, performance in list(self._performances.items()):

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from itonami.graphstore import HEADER, Node
 
@@ -29,7 +28,6 @@ class Attempt:
     step: str
     attempt: int
     activity: str
-    input: Any
 
 
 @dataclass(slots=True)
@@ -51,7 +49,7 @@ def effects_of(nodes: Iterable[Node]) -> Effects:
             if data.get("cancel"):
                 found.signals.append(node.id)
             else:
-                found.attempts.append(Attempt(node.id, data["attempt"], data["activity"], data["input"]))
+                found.attempts.append(Attempt(node.id, data["attempt"], data["activity"]))
         if "due" in data:
             found.timers.append((data["due"], node.id, data.get("attempt", 0)))
         if node.id == HEADER:

@@ -81,9 +81,9 @@ def waiting(store: Store, run: str | None = None) -> list[Message]:
     found = []
     for inbox, id in store.indexed_range(*KIND):
         name = inbox.removeprefix("inbox/")
-        if run is None or name == run:
-            data = store.at(inbox).node(id).data
-            found.append(Message(name, id, data["kind"], data["body"]))
+        node = store.at(inbox).find(id) if run in (None, name) else None
+        if node is not None:  # else it was taken since the index was read
+            found.append(Message(name, id, node.data["kind"], node.data["body"]))
     return found
 
 

@@ -37,6 +37,9 @@ from itonami.workflow.patterns import compile_definition
 __all__ = ["Program"]
 
 Binding = dict[str, Any] | Redirect | None
+SHOWN_CHARS = 48
+"""As much of a workflow's id as stands in the name of its graph, which has at most 255 bytes."""
+
 _DEFAULT_RETRY = RetryPolicy()
 _HALTED = {"type": "Cancelled", "message": "another branch decided the outcome"}
 
@@ -59,7 +62,7 @@ class Program:
         self.definition = definition
         self.rules = rules
         self.graph: Graph = compile_definition(definition, rules.address.hex())
-        self.name = f"definition/{definition.id}/{self.graph.root.hex()[:24]}"
+        self.name = f"definition/{definition.id[:SHOWN_CHARS]}/{self.graph.root.hex()[:24]}"
         self.tasks: dict[str, Task] = {}
         self._guards: dict[str, list[CompiledGuard]] = {}
         self._defaults: dict[str, bool] = {}
@@ -118,10 +121,11 @@ class Program:
         return bound
 
     def input_of(self, head: Head, step: str) -> Any:
-        """The input of an activity step: its mapping, or the run's inputs. Raises `MappingError`."""
+        """The input of an activity step as its mapping makes it, or None: without one it is the run's inputs, and no
+        copy of them is kept. Raises `MappingError`."""
         mapping = self.tasks[step].mapping
         if mapping is None:
-            return head.node_by_id[HEADER].data["inputs"]
+            return None
         return mapping.evaluate(self._scope(head, mapping.references, step))
 
     def _schedule(self, head: Head, match: Match, time: datetime) -> Binding:
@@ -192,9 +196,10 @@ class Program:
         """The ids of all steps."""
         return [op.id for op in self.definition.ops()]
 
-    def arguments(self, step: str, input: Any) -> Any:
+    def arguments(self, head: Head, step: str) -> Any:
         """A private copy of a step's input, its keys in the order of the mapping (the graph sorts them)."""
-        copy = normalise(input)
+        nodes = head.node_by_id
+        copy = normalise(nodes[step].data.get("input", nodes[HEADER].data["inputs"]))
         order = self.tasks[step].order
         if order is None or not isinstance(copy, dict):
             return copy

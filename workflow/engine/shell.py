@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from itonami.graphstore import HEADER, Conflict, Graph, ItonamiError, NotFound, Store, Version
+from itonami.graphstore import HEADER, Conflict, Graph, NotFound, Store, Version
 from itonami.graphstore.codec import normalise
 from itonami.workflow.activities import Registry
 from itonami.workflow.definition import Definition, check_inputs, load_definition, parse_duration
@@ -171,10 +171,8 @@ class Engine:
         names = list(dict.fromkeys(runs)) or [
             graph for status in UNFINISHED for graph, _ in self.store.indexed(HEADER, "status", status)
         ]
-        drivers = [self._drivers.get(name) or self._loaded(name) for name in names]
-        for driver in drivers:
-            if driver.state.status not in ENDED:
-                self._drivers[driver.run] = driver
+        drivers = [driver for name in names if (driver := self._drivers.get(name) or self._loaded(name))]
+        self._drivers |= {driver.run: driver for driver in drivers}
         for message in inbox.waiting(self.store):
             if message.run in names:
                 await self._hear(message)
@@ -226,8 +224,9 @@ class Engine:
                 if state.status in UNFINISHED:
                     now = self._world.clock()
                     made = state.derive(inbox.meaning(message.kind, message.body, now), now)
-                    writes.insert(0, write_of(self.store, run, made))
-                await self.store.commit_async(writes)
+                    writes.append(write_of(self.store, run, made))
+                for version in (await self.store.commit_async(writes))[1:]:
+                    self._observe(version)
 
     async def _tell(self, run: str, kind: str, body: dict[str, Any]) -> None:
         self._check_open()
@@ -262,7 +261,7 @@ class Engine:
                 await self.settle(message.run)
         except Conflict:
             return  # somebody else was faster: it is still in the inbox, and seen at the next look
-        except ItonamiError as error:
+        except Exception as error:  # whatever is wrong with one message, the next one is heard
             _LOG.warning("a message to run %r was not heard: %s", message.run, error)
 
     # -- definitions and activities ------------------------------------------------------------------------
@@ -288,10 +287,11 @@ class Engine:
             registry.get(name)
         return registry
 
-    def _loaded(self, run: str) -> Driver:
+    def _loaded(self, run: str) -> Driver | None:
+        """A driver of a run that has not ended, from what the store says of it."""
         program = self._catalog.program_of(run)
         state = RunState(run, program, *self.store.checkout(run))
-        return Driver(self._world, state, self._registry_of(program))
+        return None if state.status in ENDED else Driver(self._world, state, self._registry_of(program))
 
     # -- what drivers ask ----------------------------------------------------------------------------------
 
@@ -308,8 +308,9 @@ class Engine:
             except Exception:  # an onlooker's fault is no fault of the run
                 _LOG.exception("an observer failed at TX %s of run %r", version.tx, version.graph)
 
-    def _forget(self, run: str) -> None:
-        self._drivers.pop(run, None)
+    def _forget(self, driver: Driver) -> None:
+        if self._drivers.get(driver.run) is driver:
+            del self._drivers[driver.run]
 
     def _check_open(self) -> None:
         if not self._open:

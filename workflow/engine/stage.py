@@ -81,6 +81,11 @@ class Stage:
                 performance.task.cancel()
         return True
 
+    @property
+    def busy(self) -> int:
+        """How many attempts are under way."""
+        return len(self._loop_places.busy) + len(self._thread_places.busy)
+
     async def close(self) -> None:
         """Abandon everything: nothing is heard of it any more."""
         self._open = False

@@ -6,7 +6,8 @@
                             `-----failed inside a compensation--> parked (waiting for `resume`)
 
 `status` is the step's state as everybody sees it, `state` that of its effect: `pending` is found through the index
-after a crash. An outcome counts only for the attempt that is current. Only rules may live here.
+after a crash. An outcome counts only for the attempt that is current. `input` is what the mapping gave; where there is
+no mapping it is null and the run's inputs are meant. Only rules may live here.
 """
 
 from itonami.rules import parse_rules

@@ -4,6 +4,7 @@
                           |-----root failed / cancelled--> unwinding (scope) --> failed, cancelled, timed_out
                           |-----terminate--------------------------------------> terminated
                           |-----a compensation out of retries--> parked --resume--> running
+                          `-----it cannot come to rest---------> parked, halted: nothing is begun any more
 
 The run is the graph's header node `@graph` and the outermost scope of compensation. What ends it fires last
 (`priority -1`), so nothing follows an end but `OutcomeIgnored`. What a step that ended had not begun is cancelled with
@@ -80,7 +81,7 @@ rule run_terminated external
   match (r:Run)
   where r.status in ['running', 'parked']
   set r.status = 'terminated', r.error = $reason, r.ended = $time
-  unset r.due
+  unset r.due, r.parked, r.halted
 
 rule run_deadline_passed external
   event TimerFired
@@ -92,14 +93,14 @@ rule run_parked external
   event RunParked
   match (r:Run)
   where r.status = 'running'
-  set r.status = 'parked', r.parked = $error
+  set r.status = 'parked', r.parked = $error, r.halted = true
 
 rule run_resumed external
   event RunResumed
   match (r:Run)
   where r.status = 'parked'
   set r.status = 'running'
-  unset r.parked
+  unset r.parked, r.halted
 
 rule step_terminated external
   event StepTerminated

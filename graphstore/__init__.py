@@ -6,6 +6,8 @@ with Store.open("state.itonami") as store:
     store.at("order-17", "HEAD").node(order)["state"]
 """
 
+from pyrsistent import freeze, thaw
+
 from itonami.graphstore.delta import Change, Delta
 from itonami.graphstore.errors import (
     Conflict,
@@ -27,7 +29,6 @@ from itonami.graphstore.points import Point
 from itonami.graphstore.records import Commit, Entry, Event, Version
 from itonami.graphstore.store import Store
 from itonami.graphstore.verify import Report
-from pyrsistent import freeze, thaw
 
 __all__ = [
     "HEADER",

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import lmdb
+
 from itonami.graphstore.errors import (
     Corrupt,
     InvalidValue,

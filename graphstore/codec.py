@@ -22,8 +22,9 @@ from typing import Any
 
 import cbor2
 from blake3 import blake3
-from itonami.graphstore.errors import Corrupt, InvalidValue
 from pyrsistent import PVector
+
+from itonami.graphstore.errors import Corrupt, InvalidValue
 
 __all__ = [
     "ADDRESS_BYTES",

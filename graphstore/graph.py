@@ -19,13 +19,15 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from blake3 import blake3
+from pyrsistent import PMap, freeze, pmap
+
 from itonami.graphstore import trie
 from itonami.graphstore.codec import Value, encode, same
 from itonami.graphstore.errors import Corrupt, NotFound
-from pyrsistent import PMap, freeze, pmap
 
 if TYPE_CHECKING:
     import networkx
+
     from itonami.graphstore.delta import Delta
     from itonami.graphstore.evolver import Evolver
 

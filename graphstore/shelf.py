@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from blake3 import blake3
+
 from itonami.graphstore.codec import encode, load
 from itonami.graphstore.errors import Corrupt
 from itonami.graphstore.graph import Graph, item_of

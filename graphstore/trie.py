@@ -19,6 +19,7 @@ from functools import lru_cache
 from typing import Any, Protocol, Union
 
 from blake3 import blake3
+
 from itonami.graphstore.codec import array, byte_string, encode
 
 __all__ = ["Branch", "Item", "Leaf", "Stub", "Tree", "delete", "differing", "get", "items", "put", "root"]

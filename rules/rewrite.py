@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from blake3 import blake3
+
 from itonami.graphstore.codec import Value, encode, normalise
 from itonami.graphstore.delta import Delta
 from itonami.graphstore.graph import Graph

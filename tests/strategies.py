@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from hypothesis import strategies as st
+
 from itonami.graphstore import Graph
 
 texts = st.text(max_size=12)

@@ -13,9 +13,8 @@ from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
 
-from itonami.workflow import Engine, activity
-
 from benchmarks.peers import Body
+from itonami.workflow import Engine, activity
 
 __all__ = ["Itonami", "open_peer"]
 

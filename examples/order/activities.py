@@ -7,6 +7,7 @@ activity may run more than once; `ctx.key` is the same each time, so the service
 import os
 
 import httpx
+
 from itonami.workflow import ActivityContext, activity, http_activity, sql_activity
 
 SERVICE = os.environ.get("ORDER_SERVICE", "http://127.0.0.1:8017")

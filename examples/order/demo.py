@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from service import OrderService
+from service import OrderService, make_inventory
 
 HERE = Path(__file__).parent
 ORDER = {"orderId": "17", "customerId": "C-4", "amount": 129.5}
@@ -136,12 +136,6 @@ class Itonami:
     def _arguments(self, command: str, rest: tuple[object, ...]) -> list[str]:
         activities = ["--activities", str(HERE / "activities.py")] if command in ("run", "resume") else []
         return [*self._command, command, *map(str, rest), *activities]
-
-
-def make_inventory(path: Path) -> None:
-    with sqlite3.connect(path) as database:
-        database.execute("CREATE TABLE inventory (order_id TEXT PRIMARY KEY, reserved INTEGER NOT NULL)")
-        database.execute("INSERT INTO inventory VALUES ('17', 0)")
 
 
 def short(word: object) -> str:

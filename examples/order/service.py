@@ -1,11 +1,16 @@
 """A small order service: validates orders and takes payments, each once a key.
 
+`python service.py` runs it on port 8017, where `activities.py` looks for it, beside a fresh inventory of order 17.
+
 A payment may be held up (`hold`), so that the demo can kill the engine while one is under way.
 """
 
 import json
+import sqlite3
 import threading
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 
 class OrderService(ThreadingHTTPServer):
@@ -13,8 +18,8 @@ class OrderService(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.requests: list[tuple[str, str]] = []
         self.payments: dict[str, float] = {}
         self.paying = threading.Event()
@@ -63,3 +68,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         pass
+
+
+def make_inventory(path: str | Path) -> None:
+    """An SQLite file with one order that can be reserved."""
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(
+            "CREATE TABLE IF NOT EXISTS inventory (order_id TEXT PRIMARY KEY, reserved INTEGER NOT NULL)"
+        )
+        database.execute("INSERT OR IGNORE INTO inventory VALUES ('17', 0)")
+
+
+if __name__ == "__main__":
+    make_inventory("inventory.sqlite")
+    print(f"the order service is at {OrderService(8017).url}; Ctrl-C ends it", flush=True)
+    threading.Event().wait()

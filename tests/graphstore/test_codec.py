@@ -5,9 +5,10 @@ import json
 import cbor2
 import pytest
 from hypothesis import given
+from strategies import scalars, values
+
 from itonami.graphstore import InvalidValue
 from itonami.graphstore.codec import decode, encode, normalise, same
-from strategies import scalars, values
 
 
 @given(values)

@@ -3,9 +3,10 @@
 import networkx
 import pytest
 from hypothesis import given
+from strategies import apply_edits, edited, edits, graphs
+
 from itonami.graphstore import Delta, Graph, Head, InvalidValue, NotFound
 from itonami.graphstore.codec import encode
-from strategies import apply_edits, edited, edits, graphs
 
 
 @given(graphs, edits())

@@ -9,6 +9,8 @@ import networkx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import graphs
+
 from itonami.graphstore import Graph
 from itonami.graphstore.layout import layered
 from itonami.graphstore.lettering import elided, printable, text_width
@@ -22,7 +24,6 @@ from itonami.graphstore.picture import (
     layered_svg,
 )
 from itonami.graphstore.shapes import Arrow, Box, Frame, Picture
-from strategies import graphs
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = "\"]</text></svg><script>alert('&amp;')</script>\x00\x1b[31m\u202e%%{init}%%#quot;`\\N --> x;\nend"

@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from strategies import apply_edits, edits
+
 from itonami.graphstore import (
     Conflict,
     Event,
@@ -27,7 +29,6 @@ from itonami.graphstore import (
     UnsupportedFormat,
 )
 from itonami.graphstore.backend import create_store
-from strategies import apply_edits, edits
 
 
 def test_the_tour_of_the_contract(store):

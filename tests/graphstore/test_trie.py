@@ -2,6 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from itonami.graphstore import Node, trie
 
 keys = st.sampled_from([f"{i:02x}{j:02x}" for i in (0, 1, 16, 17, 255) for j in (0, 1, 16, 240)])

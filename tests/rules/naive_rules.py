@@ -11,6 +11,7 @@ from itertools import product
 from random import Random
 
 from hypothesis import strategies as st
+
 from itonami.graphstore import Edge, Graph, Head, Node
 from itonami.rules.pattern import Assignment, EdgePattern, Nac, NodePattern, Pattern, Relabel
 from itonami.rules.rule import Rule

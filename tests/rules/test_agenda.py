@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given, settings
+from naive_rules import graphs, head_in_order, naive_applicable, random_edit, random_rule, seeds
+
 from itonami.graphstore import Graph, Head
 from itonami.rules.agenda import Redirect, quiesce
 from itonami.rules.errors import NotQuiescent, RuleError
 from itonami.rules.ruleset import RuleSet
 from itonami.rules.step import Step
-from naive_rules import graphs, head_in_order, naive_applicable, random_edit, random_rule, seeds
 
 
 def random_rules(rng):

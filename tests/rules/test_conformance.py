@@ -6,6 +6,7 @@ from pathlib import Path
 
 import networkx
 import pytest
+
 from itonami.graphstore import Graph, Head
 from itonami.rules import Dangling, Grammar, Identification, Match, Rule, find, gluing, matches, rewrite
 from itonami.rules.grammar import graph_of

@@ -3,10 +3,11 @@
 import networkx
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from naive_rules import graphs, head_in_order, naive_applicable, naive_glues, naive_matches, rules, seeds
+
 from itonami.graphstore import Head
 from itonami.rules.gluing import gluing
 from itonami.rules.match import Match, find, matches
-from naive_rules import graphs, head_in_order, naive_applicable, naive_glues, naive_matches, rules, seeds
 
 
 @given(rules(), graphs(), st.booleans())

@@ -3,6 +3,8 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from naive_rules import evaluate, graphs, naive_glues, naive_matches, rules
+
 from itonami.graphstore import Edge, Graph, Head, InvalidValue, Node
 from itonami.rules import (
     Dangling,
@@ -20,7 +22,6 @@ from itonami.rules import (
     undo,
 )
 from itonami.rules.rewrite import apply
-from naive_rules import evaluate, graphs, naive_glues, naive_matches, rules
 
 
 def graph_of(head):

@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from naive_rules import graphs, rules
+
 from itonami.graphstore import Graph, Head
 from itonami.rules import Match, RewriteError, Rule, RuleError, RuleSet, gluing, matches, parse_rules, rewrite
 from itonami.rules.pattern import EdgePattern, NodePattern, Pattern
-from naive_rules import graphs, rules
 
 TEXT = """
 # Start the next step of a sequence.

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from naive_rules import evaluate
+
 from itonami.graphstore import Edge, Node
 from itonami.rules.emit import Source
 from itonami.rules.errors import RuleError
@@ -25,7 +27,6 @@ from itonami.rules.term import (
     term_parameters,
     term_variables,
 )
-from naive_rules import evaluate
 
 numbers = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
 scalars = st.one_of(

@@ -1,12 +1,13 @@
 """Triggers: whatever newly applies after a change is found from one of the change's seeds."""
 
 from hypothesis import given, settings
+from naive_rules import graphs, naive_applicable, random_edit, rules, seeds
+
 from itonami.graphstore import Graph, Head
 from itonami.rules import RuleSet, gluing, matches, rewrite
 from itonami.rules.rewrite import apply
 from itonami.rules.step import Step
 from itonami.rules.triggers import Triggers
-from naive_rules import graphs, naive_applicable, random_edit, rules, seeds
 
 
 def found_from_seeds(triggers, head, step):

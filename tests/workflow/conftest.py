@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from itonami.graphstore import HEADER, Store
 from itonami.workflow import Engine
 from itonami.workflow.engine import rebuild

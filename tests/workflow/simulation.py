@@ -11,6 +11,7 @@ from itertools import chain, cycle
 
 from flows import act, dec, flow, par, saga, seq
 from hypothesis import strategies as st
+
 from itonami.graphstore import Head
 from itonami.rules import quiesce, replay
 from itonami.workflow.definition import parse_definition

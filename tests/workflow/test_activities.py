@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from itonami.graphstore.errors import InvalidValue, ItonamiError
 from itonami.workflow.activities import (
     Activity,

@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from itonami.graphstore.errors import InvalidValue
 from itonami.workflow.activities import checked, plain
 

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+
 from itonami.graphstore.errors import InvalidValue
 from itonami.workflow.activities import Activity, ActivityContext, ActivityError, http_activity, perform
 from itonami.workflow.activities.endpoint import MAX_RESPONSE_BYTES

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+
 from itonami.graphstore.errors import InvalidValue, ItonamiError
 from itonami.workflow.activities import (
     ActivitiesNotLoaded,

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
+from sqlalchemy.dialects import postgresql, sqlite
+
 from itonami.graphstore.errors import InvalidValue
 from itonami.workflow.activities import ActivityContext, ActivityError, perform, sql_activity
 from itonami.workflow.activities.query import MAX_ROWS
 from itonami.workflow.activities.statement import Statement
-from sqlalchemy import text
-from sqlalchemy.dialects import postgresql, sqlite
 
 SQLITE: Any = sqlite.dialect
 POSTGRESQL: Any = postgresql.dialect

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from cli_process import COMMAND, Commands, ended, environment, started
+
 from itonami.graphstore import Store
 
 ACTIVITIES = """
@@ -205,7 +206,7 @@ def test_ctrl_c_ends_with_130_names_the_way_on_and_the_run_is_resumed(as_json, i
     assert stopped.code == 130
     assert "Traceback" not in stopped.err
     said = json.dumps(stopped.json["error"]) if as_json else stopped.err.splitlines()[-1]
-    assert "`itonami resume c-1`" in said
+    assert "`itonami resume c-1 --activities acts.py`" in said
     assert as_json or stopped.out == ""
     assert itonami("show", "c-1", "--json").json["status"] == "running"
     (folder / "closed").unlink()
@@ -286,7 +287,7 @@ def test_terminate_ends_a_run_at_once_whether_an_engine_drives_it_or_not(itonami
     process = hanging(folder, "t-2")
     process.kill()
     process.communicate()
-    assert itonami("terminate", "t-2").out == "terminate of t-2 is requested; it is terminated\n"
+    assert itonami("terminate", "t-2").out == "t-2 is terminated\n"
     assert itonami("show", "t-2", "--json").json["error"]["message"] == "terminated by request"
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from cli_process import Commands, ended, started
+
 from itonami.graphstore import Store
 from itonami.graphstore.backend import FORMAT, create_store
 

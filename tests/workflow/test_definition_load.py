@@ -7,10 +7,11 @@ import os
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
 from itonami.workflow.definition import DefinitionError, load_definition, loads
 from itonami.workflow.definition.load import MAX_FILE_BYTES, read_json
 from itonami.workflow.definition.yaml12 import MAX_YAML_CHARS, read_yaml
-from ruamel.yaml import YAML
 
 SMALL = {"workflow": {"id": "w", "strategy": {"op": "activity", "activity_ref": "a"}}}
 

@@ -11,12 +11,13 @@ from blake3 import blake3
 from flows import Time, act, flow, par, saga, seq, status, until
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from simulation import Simulation, orders, tales, told
+
 from itonami.graphstore import Store
 from itonami.workflow import Engine, activity
 from itonami.workflow.engine import RunState, rebuild, requests
 from itonami.workflow.engine.catalog import Catalog
 from itonami.workflow.engine.driver import write_of
-from simulation import Simulation, orders, tales, told
 
 REASON = {"type": "Cancelled", "message": "because"}
 HERE = Path(__file__).parent

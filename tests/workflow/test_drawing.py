@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from itonami.graphstore import Graph, InvalidValue
 from itonami.workflow.drawing import (
     run_dot,

@@ -5,6 +5,7 @@ import contextlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from itonami.workflow.definition import (
     DefinitionError,
     RetryPolicy,

@@ -8,6 +8,7 @@ import time as wall
 
 import pytest
 from flows import ONCE, Time, act, events, eventually, flow, par, saga, seq, status, statuses, step, until
+
 from itonami.graphstore import InvalidValue, NotFound
 from itonami.workflow import RunEnded, activity
 from itonami.workflow.engine import inbox

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from simulation import Plan, Simulation, orders, tales, told
+
 from itonami.graphstore import Store
 from itonami.workflow import ActivityError, Engine, activity
 from itonami.workflow.engine import rebuild
 from itonami.workflow.engine.effects import ENDED
-from simulation import Plan, Simulation, orders, tales, told
 
 INPUTS = {"n": 2}
 AT_ONCE = {"initial_interval": 0, "maximum_attempts": 4}

@@ -7,12 +7,13 @@ from queue import SimpleQueue
 
 import pytest
 from flows import Time, act, flow, par, seq
+from simulation import Simulation, program_of
+
 from itonami.rules import NotQuiescent
 from itonami.workflow import activity
 from itonami.workflow.engine import core, requests
 from itonami.workflow.engine.threads import Threads
 from itonami.workflow.engine.timers import LONGEST_SLEEP_S, Alarm
-from simulation import Simulation, program_of
 
 # -- threads ---------------------------------------------------------------------------------------------------
 

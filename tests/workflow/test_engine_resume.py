@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from flows import QUICK, Time, act, events, flow, par, seq, status, statuses, step, until
+
 from itonami.graphstore import NotFound, Store
 from itonami.workflow import Engine, RunEnded, activity
 from itonami.workflow.activities import UnknownActivity

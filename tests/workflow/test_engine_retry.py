@@ -5,6 +5,7 @@ import threading
 
 import pytest
 from flows import ONCE, QUICK, Time, act, events, flow, happened, par, seq, status, step, until
+
 from itonami.workflow import ActivityError, RunEnded, activity
 
 

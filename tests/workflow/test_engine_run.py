@@ -6,6 +6,7 @@ import threading
 
 import pytest
 from flows import ONCE, act, dec, events, eventually, flow, par, saga, seq, status, statuses, step, until
+
 from itonami.graphstore import InvalidValue, NotFound, StoreBusy
 from itonami.workflow import DefinitionError, Engine, EngineClosed, InputError, RunEnded, RunExists, activity
 from itonami.workflow.activities import UnknownActivity

@@ -2,6 +2,7 @@
 
 import pytest
 from flows import ONCE, Time, act, events, flow, happened, par, saga, seq, status, step, until
+
 from itonami.workflow import RunEnded, activity
 
 

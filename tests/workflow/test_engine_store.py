@@ -5,6 +5,7 @@ import logging
 
 import pytest
 from flows import act, events, eventually, flow, par, saga, seq, status, until
+
 from itonami.graphstore import Corrupt, Store, StoreFull
 from itonami.graphstore.backend import Backend
 from itonami.workflow import Engine, RunEnded, activity

@@ -7,6 +7,7 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from itonami.workflow.definition import DefinitionError, GuardError, compile_guard
 
 SCOPE = {

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from itonami.workflow.definition import DefinitionError, load_definition
 from itonami.workflow.definition.jsonnet import DEFAULT_LIMITS, Limits, evaluate_jsonnet
 

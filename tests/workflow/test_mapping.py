@@ -6,6 +6,7 @@ import jsonpath_rfc9535
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from itonami.workflow.definition import DefinitionError, MappingError, compile_mapping
 
 SCOPE = {

@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 from flows import act, dec, flow, par, saga, seq
+from simulation import Plan, Simulation, program_of
+
 from itonami.graphstore import HEADER
 from itonami.workflow.engine import requests
 from itonami.workflow.patterns import RULESET
-from simulation import Plan, Simulation, program_of
 
 FAIL = Plan(last="fail")
 REASON = {"type": "Cancelled", "message": "because"}

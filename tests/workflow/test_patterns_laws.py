@@ -3,10 +3,11 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from simulation import Simulation, orders, tales, told
+
 from itonami.graphstore import HEADER, Graph
 from itonami.workflow.engine import requests
 from itonami.workflow.engine.effects import ENDED
-from simulation import Simulation, orders, tales, told
 
 DONE = {"succeeded", "compensated"}
 LOST = {"failed", "timed_out"}

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 from flows import ONCE, QUICK, act, dec, flow, par, saga, seq, status, until
+from replay_alone import Mismatch, replayed, rules_of
+
 from itonami.graphstore import Corrupt, ItonamiError, Store
 from itonami.graphstore.records import Commit, Event
 from itonami.workflow import Engine, RunEnded, activity
 from itonami.workflow.engine import rebuild
-from replay_alone import Mismatch, replayed, rules_of
 
 ALONE = Path(__file__).parent / "replay_alone.py"
 

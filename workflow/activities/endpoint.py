@@ -21,6 +21,7 @@ from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
 import httpx
+
 from itonami.graphstore.errors import InvalidValue
 from itonami.workflow.activities.border import plain
 from itonami.workflow.activities.context import ActivityContext

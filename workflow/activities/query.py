@@ -20,15 +20,16 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 import sqlalchemy
+from sqlalchemy import exc
+from sqlalchemy.engine import URL, Connection, CursorResult, Engine
+from sqlalchemy.pool import QueuePool
+
 from itonami.graphstore.errors import InvalidValue
 from itonami.workflow.activities.border import plain
 from itonami.workflow.activities.context import ActivityContext
 from itonami.workflow.activities.errors import ActivityError
 from itonami.workflow.activities.statement import Statement
 from itonami.workflow.definition.values import JSON
-from sqlalchemy import exc
-from sqlalchemy.engine import URL, Connection, CursorResult, Engine
-from sqlalchemy.pool import QueuePool
 
 __all__ = ["MAX_ROWS", "Query"]
 

@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
 from itonami.graphstore import Corrupt, InvalidValue, ItonamiError, StoreFull
 from itonami.workflow.cli.output import fail, note
 
-__all__ = ["AsJson", "Context", "Interrupted", "app", "main"]
+__all__ = ["DEFAULT_STORE", "AsJson", "Context", "Interrupted", "app", "main"]
 
 app = typer.Typer(
     help="Run workflows on an embedded, versioned store, and ask any run about any moment of its past.",
@@ -37,6 +38,7 @@ app = typer.Typer(
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
 INTERRUPTED = 130
+DEFAULT_STORE = Path("state.itonami")
 
 
 class Interrupted(ItonamiError):
@@ -63,7 +65,7 @@ def options(
     ctx: typer.Context,
     store: Annotated[
         Path, typer.Option("--store", envvar="ITONAMI_STORE", help="The store's directory.")
-    ] = Path("state.itonami"),
+    ] = DEFAULT_STORE,
 ) -> None:
     """Remember the store; without a command, print the help."""
     ctx.obj = Context(store)

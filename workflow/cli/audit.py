@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
 from itonami.graphstore import Corrupt, Report
 from itonami.workflow.cli.app import AsJson, app
 from itonami.workflow.cli.output import emit, say, terminal

@@ -22,8 +22,9 @@ from itonami.graphstore import HEADER, Event, Store, Version
 from itonami.workflow.cli.output import note, terminal
 
 if TYPE_CHECKING:
-    from itonami.graphstore import Graph
     from rich.text import Text
+
+    from itonami.graphstore import Graph
 
 __all__ = ["Display", "coloured_tree", "error_text", "shown"]
 
@@ -87,8 +88,9 @@ class LiveTree:
 
 def coloured_tree(graph: Graph) -> Text:
     """A run's tree for a terminal. Raises `InvalidValue` where the graph is no run. O(steps)."""
-    from itonami.workflow.drawing import run_lines, run_tree
     from rich.text import Text
+
+    from itonami.workflow.drawing import run_lines, run_tree
 
     text = Text(no_wrap=True, overflow="ellipsis", end="")
     for line in run_lines(run_tree(graph)):
@@ -110,7 +112,7 @@ _TOLD: dict[str, tuple[str, str]] = {
     "ActivityCancelled": ("cancelled", "yellow"),
     "ActivityParked": ("parked", "bold yellow"),
     "CompensationStarted": ("compensating", "magenta"),
-    "RunCancelRequested": ("the run is to end", "yellow"),
+    "RunCancelRequested": ("the run is to end,", "yellow"),
     "RunParked": ("the run is parked", "bold yellow"),
 }
 """The events that are told: the word for each, and its style."""
@@ -130,6 +132,9 @@ class Narrator:
     def begin(self, run: str) -> None:
         """Name the run, and what of it is under way already and so is performed again."""
         note(f"run {run}")
+        if f"inbox/{run}" in self._store and any(self._store.at(f"inbox/{run}").nodes("Message")):
+            note("  a message waits for it and is taken up first")
+            return
         for node in self._store.at(run).nodes("Activity"):
             started = node.data.get("started")
             if node.data.get("state") == "pending" and isinstance(started, datetime):

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
 from itonami.graphstore import InvalidValue, Store, StoreBusy
-from itonami.workflow.cli.app import AsJson, Interrupted, app
+from itonami.workflow.cli.app import DEFAULT_STORE, AsJson, Interrupted, app
 from itonami.workflow.cli.documents import run_document
 from itonami.workflow.cli.output import emit, note, plain, say
 from itonami.workflow.cli.progress import error_text, shown
@@ -59,7 +61,7 @@ def run(
         await engine.start(definition, inputs, id=name)
 
     with Store.open(ctx.obj.store) as store:
-        return _driven(store, registry, [name], begin, as_json=as_json)
+        return _driven(store, registry, [name], begin, as_json=as_json, again=_again(ctx, activities))
 
 
 @app.command()
@@ -74,13 +76,18 @@ def resume(
     with opened(ctx, write=True) as store:
         names = [found_run(store, name) for name in dict.fromkeys(runs or ())] or _unfinished(store)
         for name in names:
+            if store.at(name).header["status"] in ENDED:
+                note(f"run {name} has ended; there is nothing to resume")
+                continue
             _check_activities(_definition_of(store, name), registry, f"run {name!r}")
 
         async def begin(engine: Engine) -> None:
             await engine.resume(*names)
 
         if names:
-            return _driven(store, registry, names, begin, as_json=as_json, again=True)
+            return _driven(
+                store, registry, names, begin, as_json=as_json, again=_again(ctx, activities), resumed=True
+            )
     if as_json:
         emit([])
     else:
@@ -219,6 +226,14 @@ def _unfinished(store: Store) -> list[str]:
 # -- driving -----------------------------------------------------------------------------------------------
 
 
+def _again(ctx: typer.Context, activities: Path | None) -> Callable[[str], str]:
+    """How to say which command resumes a run: as it can be pasted."""
+    store: Path = ctx.obj.store
+    before = [] if store == DEFAULT_STORE else ["--store", str(store)]
+    after = [] if activities is None else ["--activities", str(activities)]
+    return lambda run: f"`{shlex.join(['itonami', *before, 'resume', run, *after])}`"
+
+
 def _driven(
     store: Store,
     registry: Registry,
@@ -226,13 +241,14 @@ def _driven(
     begin: Callable[[Engine], Awaitable[None]],
     *,
     as_json: bool,
-    again: bool = False,
+    again: Callable[[str], str],
+    resumed: bool = False,
 ) -> int:
     """Drive runs until each has ended or is parked, show it, and report."""
     try:
-        asyncio.run(_drive(store, registry, names, begin, again=again))
+        asyncio.run(_drive(store, registry, names, begin, resumed=resumed))
     except KeyboardInterrupt:
-        commands = " and ".join(f"`itonami resume {name}`" for name in names[:3] if name in store)
+        commands = " and ".join(again(name) for name in names[:3] if name in store)
         what = "interrupted" if commands else "interrupted before the run began"
         fix = f"{commands} goes on where it was" if commands else None
         raise Interrupted(what, fix=fix) from None
@@ -240,7 +256,7 @@ def _driven(
     if as_json:
         emit(found[0] if len(found) == 1 else found)
     else:
-        _report(found)
+        _report(found, again)
     return 0 if all(entry["status"] == "succeeded" for entry in found) else 1
 
 
@@ -250,14 +266,14 @@ async def _drive(
     names: list[str],
     begin: Callable[[Engine], Awaitable[None]],
     *,
-    again: bool,
+    resumed: bool,
 ) -> None:
     from itonami.workflow.engine import Engine
 
     with shown(store, several=len(names) > 1) as display:
         async with Engine.open(store, registry) as engine:
             engine.observers.append(display.observe)
-            for name in names if again else ():
+            for name in names if resumed else ():
                 display.begin(name)
             await begin(engine)
             await asyncio.gather(*map(engine.ended, names))
@@ -266,7 +282,7 @@ async def _drive(
 _COLOURS = {"succeeded": "bold green", "parked": "bold yellow"}
 
 
-def _report(found: list[dict[str, Any]]) -> None:
+def _report(found: list[dict[str, Any]], again: Callable[[str], str]) -> None:
     for entry in found:
         status = entry["status"]
         why = error_text(entry["error"]) if status != "succeeded" else ""
@@ -274,7 +290,7 @@ def _report(found: list[dict[str, Any]]) -> None:
         if status == "succeeded":
             say(json.dumps(plain(entry["result"]), ensure_ascii=False, indent=2))
         elif status == "parked":
-            note(f"`itonami resume {entry['run']}` tries it again")
+            note(f"{again(entry['run'])} tries it again")
 
 
 # -- messages ----------------------------------------------------------------------------------------------
@@ -293,11 +309,32 @@ def _request(ctx: typer.Context, run: str, kind: str, body: dict[str, Any], *, a
         if kind == "terminate":
             asyncio.run(_settled(store, run))
         status = store.at(run).header["status"]
+        driven = _is_driven(store)
     if as_json:
         emit({"run": run, "requested": kind, "status": status})
+    elif status in ENDED:
+        say(f"{run} is {status}")
     else:
-        say(f"{kind} of {run} is requested; it is {status}")
+        who = (
+            "the engine that drives it takes it up"
+            if driven
+            else "no engine drives it now: `resume` takes it up"
+        )
+        say(f"{kind} of {run} is requested; it is {status}; {who}")
     return 0
+
+
+def _is_driven(store: Store) -> bool:
+    """Whether an engine holds the store."""
+    from itonami.workflow.engine.lock import EngineLock
+
+    lock = EngineLock(store.path)
+    try:
+        lock.acquire()
+    except StoreBusy:
+        return True
+    lock.release()
+    return False
 
 
 async def _settled(store: Store, run: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import islice
 
 import typer
+
 from itonami.graphstore import InvalidValue, NotFound, Store
 from itonami.graphstore.points import parse_point
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
+
 from itonami.graphstore import Change, Commit, Edge, Graph, InvalidValue, Node, Store
 from itonami.workflow.cli.app import AsJson, app
 from itonami.workflow.cli.documents import (

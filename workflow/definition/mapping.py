@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 
-from itonami.workflow.definition.errors import DefinitionError, MappingError
-from itonami.workflow.definition.values import JSON, child, nearest
 from jsonpath_rfc9535 import JSONPathEnvironment, JSONPathError, JSONPathQuery
 from jsonpath_rfc9535.segments import JSONPathRecursiveDescentSegment
 from jsonpath_rfc9535.selectors import FilterSelector, IndexSelector, NameSelector
+
+from itonami.workflow.definition.errors import DefinitionError, MappingError
+from itonami.workflow.definition.values import JSON, child, nearest
 
 __all__ = ["SCOPE_NAMES", "CompiledMapping", "compile_mapping"]
 

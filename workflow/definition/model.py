@@ -21,6 +21,7 @@ from typing import Final, Literal, TypeAlias
 
 import blake3
 import cbor2
+
 from itonami.workflow.definition.retry import RetryPolicy
 from itonami.workflow.definition.values import JSON
 

@@ -14,12 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from itonami.workflow.definition.errors import DefinitionError
-from itonami.workflow.definition.values import JSON
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.scanner import Scanner, ScannerError
+
+from itonami.workflow.definition.errors import DefinitionError
+from itonami.workflow.definition.values import JSON
 
 __all__ = ["MAX_YAML_CHARS", "read_yaml"]
 

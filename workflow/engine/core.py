@@ -90,7 +90,7 @@ class RunState:
         changes = []
         for rule, match in self._places(request, params):
             bound = {name: params[name] for name in rule.parameters}
-            changes.append(apply(self.head, rule, match, bound))
+            changes.append(apply(self.head, rule, match, bound, found=not request.everywhere))
             events.append(Event(rule.event, bound or None, rule.name, match.ids))
         if not changes and not request.everywhere:
             data = {"rule": request.rules[0], "at": dict(request.anchors), **request.params}

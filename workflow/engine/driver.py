@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from itonami.graphstore import HEADER, Conflict, InvalidValue, ItonamiError, Store, Version
 from itonami.graphstore.committer import Outcome
@@ -30,6 +31,8 @@ from itonami.workflow.engine.errors import RunExists
 from itonami.workflow.engine.requests import Request
 from itonami.workflow.engine.stage import Performance, Stage
 from itonami.workflow.engine.timers import Alarm
+
+_KEPT_IN_KEYS = "!#$&'()*+,/:;=?@[]"
 
 __all__ = ["Driver", "World", "write_of"]
 
@@ -266,7 +269,7 @@ class Driver:
             return
         program = self.state.program
         task = program.tasks[attempt.step]
-        key = f"{self.run}/{attempt.step}/1"
+        key = quote(f"{self.run}/{attempt.step}/1", safe=_KEPT_IN_KEYS)  # it goes into HTTP headers: ASCII
         performance = self._performances[attempt.step] = Performance(
             attempt,
             self._registry.get(attempt.activity),

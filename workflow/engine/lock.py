@@ -34,7 +34,7 @@ class EngineLock:
             raise StoreBusy(
                 f"another engine runs on this store ({_named(holder)})",
                 where=str(self._path.parent),
-                fix="stop it first; `signal`, `cancel` and `terminate` need no engine of their own",
+                fix="stop it first; `cancel` and `terminate` need no engine of their own",
             ) from None
         os.ftruncate(handle, 0)
         said = {"pid": os.getpid(), "host": socket.gethostname(), "since": datetime.now(UTC).isoformat()}

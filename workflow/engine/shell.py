@@ -19,6 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ulid import ULID
+
 from itonami.graphstore import HEADER, Conflict, Graph, NotFound, Store, Version
 from itonami.graphstore.codec import normalise
 from itonami.workflow.activities import Registry
@@ -36,7 +38,6 @@ from itonami.workflow.engine.rebuild import rebuild
 from itonami.workflow.engine.run import Run
 from itonami.workflow.engine.stage import Stage
 from itonami.workflow.engine.timers import Alarm, CallLater, Key, loop_call_later
-from ulid import ULID
 
 __all__ = ["Engine"]
 

@@ -41,6 +41,7 @@ class Write:
     entry: Entry
     encoded: bytes
     after: Graph
+    before: bytes | None = None
     pairs: tuple[Pair, ...] = ()
     index_out: Entries = frozenset()
     index_in: Entries = frozenset()
@@ -259,7 +260,8 @@ def _seek_back(cursor: Any, key: bytes) -> bool:
 def check_expected(place: Place | None, write: Write) -> None:
     """Raise `Conflict` unless the write continues the graph's present version."""
     actual = 0 if place is None else place.version
-    if write.entry.version != actual + 1:
+    moved = place is not None and write.before is not None and place.root != write.before
+    if write.entry.version != actual + 1 or moved:
         raise Conflict(write.entry.graph, write.entry.version - 1, actual)
 
 

@@ -266,12 +266,14 @@ class Store:
         events: Iterable[Event],
         *,
         base: tuple[str, int] | None = None,
+        before: bytes | None = None,
     ) -> Write:
         """A write that makes `version` of a graph: `after` is its value, `delta` what changed since the version
-        before (or since graph `base[0]` at TX `base[1]`, for version 1 of a fork). O(k log n)."""
+        before (or since graph `base[0]` at TX `base[1]`, for version 1 of a fork). `before` is the root it was made
+        on: a writer that queues versions ahead of their commits passes it, so that they cannot follow another's."""
         checked_name(graph, "graph name")
         entry = Entry(graph, version, after.root, tuple(events), delta, base)
-        write = Write(entry, entry.encoded(), after)
+        write = Write(entry, entry.encoded(), after, before)
         self._writer.index(write)
         return write
 

@@ -57,10 +57,11 @@ class Agenda:
         self._heap: list[Seed] = []
         self._matches: dict[Seed, Iterator[Ids] | None] = {}
         self._last: Seed | None = None
+        self._ids: Ids = ()
 
     def fired(self, head: Head, rule: Rule, changes: Step) -> None:
         """Go on after the rule that came `next` was fired. One that deletes nothing may apply there again."""
-        if not rule.delete and self._last is not None:
+        if self._last is not None and self._triggers.check(self._last[0])(head, None, self._ids):
             self._matches[self._last] = None
         self.seed(head, changes)
 
@@ -83,11 +84,13 @@ class Agenda:
                 finder = triggers.finder(number)
                 found = pending[seed] = finder(head, None, id) if id else finder(head, None)
                 for ids in found:
+                    self._ids = ids
                     return triggers.rules[number], ids
             else:
                 holds = triggers.check(number)
                 for ids in found:
                     if holds(head, None, ids):
+                        self._ids = ids
                         return triggers.rules[number], ids
             heappop(heap)
             del pending[seed]

@@ -59,9 +59,6 @@ async def test_another_writer_makes_the_engine_read_again_and_go_on(house, bench
     assert bench.performed == ["hang", "work", "work#2"], "what was performed is not performed again"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a commit is checked against the version it follows, not against its root"
-)
 async def test_another_writer_between_queued_transitions_loses_none_of_them(bench):
     async with Engine.memory(bench.activities) as engine:
         run = await engine.start(flow(par(*(act("hang") for _ in range(20)), act("work", id="last"))))

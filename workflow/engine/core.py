@@ -32,6 +32,7 @@ class Derivation:
     """One transition: the reasons in order, the fact, and the graph it leads to."""
 
     version: int
+    before: bytes
     events: tuple[Event, ...]
     delta: Delta
     after: Graph
@@ -80,10 +81,10 @@ class RunState:
         delta = self.head.delta()
         puts, drops = self.head.touched()
         self.head.settle()
-        self.graph = self.graph.replaced(puts, drops)
+        before, self.graph = self.graph.root, self.graph.replaced(puts, drops)
         self.version += 1
         touched = tuple(item for item in puts if type(item) is Node)
-        return Derivation(self.version, tuple(events), delta, self.graph, touched)
+        return Derivation(self.version, before, tuple(events), delta, self.graph, touched)
 
     def _fire(self, request: Request, time: datetime, events: list[Event]) -> None:
         params = {**request.params, "time": time}

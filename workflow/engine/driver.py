@@ -70,8 +70,15 @@ class Transition:
 
 def write_of(store: Store, run: str, made: Derivation, base: tuple[str, int] | None = None) -> Write:
     """A derivation as a write; `base` is the definition that version 1 starts from."""
+    first = made.version == 1
     return store.prepare(
-        run, made.version, made.after, made.delta, made.events, base=base if made.version == 1 else None
+        run,
+        made.version,
+        made.after,
+        made.delta,
+        made.events,
+        base=base if first else None,
+        before=None if first else made.before,
     )
 
 

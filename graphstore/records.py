@@ -54,7 +54,7 @@ class Event:
 
     @classmethod
     def from_list(cls, fields: list[Value]) -> Event:
-        name, data, rule, match, cause, author = [*fields, *[None] * (6 - len(fields))]
+        name, data, rule, match, cause, author = fields + [None] * (6 - len(fields))
         return cls(name, data, rule, None if match is None else tuple(match), cause, author)
 
 

@@ -145,6 +145,7 @@ class Delta:
 
     @classmethod
     def from_list(cls, parts: list[Value]) -> Delta:
+        """The delta of its plain form. Raises `Corrupt` when it has more parts than there are."""
         readers: tuple[Any, ...] = (Node, Node, Change, Edge, Edge, Change)
         if len(parts) > len(readers):
             raise Corrupt("a delta has at most six parts")

@@ -84,6 +84,7 @@ class Entry:
 
     @classmethod
     def from_list(cls, fields: list[Any]) -> Entry:
+        """The entry of its plain form; another shape is a `ValueError`, which `Commit.decode` makes `Corrupt`."""
         graph, version, root, events, delta, *base = fields
         return cls(
             graph,

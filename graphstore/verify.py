@@ -41,7 +41,6 @@ class Report:
 
 @dataclass(slots=True)
 class _Audit:
-    backend: Backend
     ledger: Ledger
     shelf: Shelf
     txn: Any
@@ -149,7 +148,7 @@ def verify(
 ) -> Report:
     """Run all invariants in one read transaction. O(size of the history)."""
     with backend.read() as txn:
-        audit = _Audit(backend, ledger, shelf, txn)
+        audit = _Audit(ledger, shelf, txn)
         transactions = audit.records()
         numbers = audit.tables()
 

@@ -59,8 +59,8 @@ class Agenda:
         self._last: Seed | None = None
         self._ids: Ids = ()
 
-    def fired(self, head: Head, rule: Rule, changes: Step) -> None:
-        """Go on after the rule that came `next` was fired. One that deletes nothing may apply there again."""
+    def fired(self, head: Head, changes: Step) -> None:
+        """Go on after the rule that came `next` was fired; if it still applies at that match, it is tried again."""
         if self._last is not None and self._triggers.check(self._last[0])(head, None, self._ids):
             self._matches[self._last] = None
         self.seed(head, changes)
@@ -120,7 +120,7 @@ def quiesce(
             raise NotQuiescent(limit)
         fired += 1
         rule, match, params = firing
-        agenda.fired(head, rule, fire(head, rule, match.ids, params))
+        agenda.fired(head, fire(head, rule, match.ids, params))
         yield firing
 
 

@@ -26,12 +26,17 @@ from itonami.graphstore.evolver import Evolver
 from itonami.graphstore.graph import HEADER, Edge, Graph, GraphView, Node
 from itonami.graphstore.head import Head
 from itonami.graphstore.points import Point
+from itonami.graphstore.pruning import Pruned, Retention
+from itonami.graphstore.reading import View
 from itonami.graphstore.records import Commit, Entry, Event, Version
 from itonami.graphstore.store import Store
 from itonami.graphstore.verify import Report
+from itonami.graphstore.watch import Watch
+from itonami.graphstore.write import Attempt, OnConflict, Rebased, Write
 
 __all__ = [
     "HEADER",
+    "Attempt",
     "Change",
     "Commit",
     "Conflict",
@@ -49,8 +54,12 @@ __all__ = [
     "Node",
     "NotAStore",
     "NotFound",
+    "OnConflict",
     "Point",
+    "Pruned",
+    "Rebased",
     "Report",
+    "Retention",
     "Store",
     "StoreBusy",
     "StoreClosed",
@@ -58,6 +67,9 @@ __all__ = [
     "UnsupportedFormat",
     "Version",
     "VersionPruned",
+    "View",
+    "Watch",
+    "Write",
     "freeze",
     "thaw",
 ]

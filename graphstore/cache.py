@@ -1,81 +1,106 @@
 """What a process remembers of a store, and when it may believe it.
 
-Heads (where each graph stands), the declared indices and the last TxId are believed only while LMDB's last transaction
-is the one they were read at (`synced`); another process's commits are read and what they touched is forgotten. A graph
-at a TxId never changes, so graphs are kept as long as there is room.
+Heads (where each graph stands), the declared indices, the last TxId and the log's peaks are believed only while LMDB's
+last transaction is the one they were read at (`synced`); when another process committed they are read anew. A graph at
+a TxId never changes, so graphs and saved tries are kept as long as there is room.
 
-A graph at TxId T is read as the nearest persisted root at or below T, plus the deltas since.
+A graph at TxId T is read as the nearest saved trie at or below T, plus the deltas since.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import Any
+from typing import TypeVar
 
+from itonami.graphstore.backend import Reading
 from itonami.graphstore.errors import Corrupt, NotFound
 from itonami.graphstore.graph import Graph
-from itonami.graphstore.ledger import Ledger, Place
+from itonami.graphstore.ledger import Ledger, Place, Root
+from itonami.graphstore.metrics import Observe
+from itonami.graphstore.pruning import Retention
 from itonami.graphstore.secondary import Pair
 from itonami.graphstore.shelf import Shelf
+from itonami.graphstore.trie import Tree
 
-__all__ = ["Cache"]
+__all__ = ["Cache", "Present"]
 
 CACHED_PLACES = 65_536
 CACHED_GRAPHS = 1_024
+CACHED_TREES = 256
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Present:
+    """The last transaction: its TxId, its time in microseconds, and the log's peaks with its leaf."""
+
+    __slots__ = ("peaks", "time", "tx")
+
+    def __init__(self, tx: int = 0, time: int = 0, peaks: tuple[bytes, ...] = ()) -> None:
+        self.tx = tx
+        self.time = time
+        self.peaks = peaks
 
 
 class Cache:
     """Heads and graphs of one store, read through given transactions. Safe to use from any thread."""
 
-    def __init__(self, ledger: Ledger, shelf: Shelf) -> None:
+    def __init__(self, ledger: Ledger, shelf: Shelf, observe: Observe) -> None:
         self._ledger = ledger
         self._shelf = shelf
+        self._observe = observe
         self._lock = threading.Lock()
         self._places: OrderedDict[str, Place] = OrderedDict()
         self._graphs: OrderedDict[tuple[bytes, int], Graph] = OrderedDict()
+        self._trees: OrderedDict[tuple[bytes, int], Tree] = OrderedDict()
         self.synced = -1
         """LMDB's transaction that all below belongs to; -1 when nothing was read yet"""
-        self.last = (0, 0)
-        """The last TxId and its time in microseconds"""
+        self.present = Present()
         self.pairs: tuple[Pair, ...] = ()
         """The declared indices"""
+        self.retention: Retention | None = None
+        """Which versions are kept"""
 
-    def catch_up(self, txn: Any, seen: int) -> None:
+    def catch_up(self, txn: Reading, seen: int) -> None:
         """See what other processes did up to LMDB's transaction `seen`. Usually nothing."""
         with self._lock:
             if seen <= self.synced:
                 return
             self._places.clear()
-            self.last = self._ledger.last(txn)
+            tx, time = self._ledger.last(txn)
+            self.present = Present(tx, time, self._ledger.peaks(txn, tx))
             self.pairs = self._ledger.pairs(txn)
+            self.retention = Retention.from_json(self._ledger.setting(txn, "retention"))
             self.synced = seen
 
-    def place(self, txn: Any, graph: str) -> Place | None:
+    def place(self, txn: Reading, graph: str) -> Place | None:
         """Where a graph stands in this transaction's view, or None when it is not there. What is remembered of a
         later moment (another thread committed meanwhile) must not be mixed with an earlier view."""
+        if not isinstance(graph, str):
+            return None
         seen = txn.id()
         self.catch_up(txn, seen)
         with self._lock:
             kept = self._places.get(graph) if self.synced == seen else None
         return kept or self._ledger.place(txn, graph)
 
-    def standing(self, txn: Any, graph: str) -> Place | None:
+    def standing(self, txn: Reading, graph: str) -> Place | None:
         """`place` inside a write transaction, whose own number is not committed yet."""
         return self._places.get(graph) or self._ledger.place(txn, graph)
 
-    def advance(self, synced: int, last: tuple[int, int], places: dict[str, Place]) -> None:
+    def advance(self, synced: int, present: Present, places: dict[str, Place]) -> None:
         """This process committed, durably: now, and not before, may others hear of it."""
         with self._lock:
             if synced <= self.synced:
                 return  # a reader has seen this and more already
             self.synced = synced
-            self.last = last
+            self.present = present
             self._places.update(places)
-            while len(self._places) > CACHED_PLACES:
-                self._places.popitem(last=False)
+            _trim(self._places, CACHED_PLACES)
 
-    def graph(self, txn: Any, graph: str, tx: int) -> Graph:
+    def graph(self, txn: Reading, graph: str, tx: int) -> Graph:
         """The graph at the version that transaction `tx` made. Fewer than `snapshot_every` deltas, if not kept."""
         number = self._ledger.number(txn, graph)
         if number is None:
@@ -90,17 +115,36 @@ class Cache:
         """Remember a graph; the one kept longest goes when there are too many."""
         with self._lock:
             self._graphs[number, tx] = graph
-            while len(self._graphs) > CACHED_GRAPHS:
-                self._graphs.popitem(last=False)
+            _trim(self._graphs, CACHED_GRAPHS)
 
-    def _replayed(self, txn: Any, graph: str, number: bytes, tx: int) -> Graph:
+    def tree(self, number: bytes, root: Root) -> Tree:
+        """A trie that is on disk, with its locations; as much of it in memory as was read or written before."""
+        if not root.location:
+            return None
+        kept = self._trees.get((number, root.tx))
+        return self._shelf.load(root.location, root.root) if kept is None else kept
+
+    def keep_tree(self, number: bytes, tx: int, tree: Tree) -> None:
+        """Remember a trie that is on disk now."""
+        with self._lock:
+            self._trees[number, tx] = tree
+            _trim(self._trees, CACHED_TREES)
+
+    def _replayed(self, txn: Reading, graph: str, number: bytes, tx: int) -> Graph:
         found = self._ledger.root_at(txn, number, tx)
-        start, result = (0, Graph()) if found is None else (found[0], self._shelf.graph(*found[1:]))
-        for step in self._ledger.versions(txn, number, start, tx):
+        start, result = (0, Graph()) if found is None else (found.tx, Graph(self.tree(number, found)))
+        steps = self._ledger.versions(txn, number, start, tx)
+        self._observe("replay_length", len(steps))
+        for step in steps:
             entry = self._ledger.commit(txn, step).entry(graph)
             if entry.base is not None:
                 result = self.graph(txn, *entry.base)
             result = result.patch(entry.delta)
-        if result.root != self._ledger.commit(txn, tx).entry(graph).root:
+        if result.root != (entry.root if steps else self._ledger.commit(txn, tx).entry(graph).root):
             raise Corrupt(f"replay does not meet the root of TX {tx}", where=f"graph {graph!r}")
         return result
+
+
+def _trim(kept: OrderedDict[K, V], limit: int) -> None:
+    while len(kept) > limit:
+        kept.popitem(last=False)

@@ -8,7 +8,11 @@ over whole seconds, or over a float when it carries microseconds. The law:
     decode(encode(v)) == v        encode(decode(b)) == b, or decode(b) is refused
 
 The encoder is our own because it runs on every commit: it takes a quarter of the time of cbor2's canonical
-mode, which is its oracle in the tests. Decoding is cbor2's. Nothing of graphs may live here.
+mode, which is its oracle in the tests. Decoding is cbor2's.
+
+Large values go by hash. In a record, a text, byte string or list of 256 encoded bytes and more that is the value of a
+map is replaced by a reference: tag 0x49544E4D over the BLAKE3 of its encoding, the *payload*, which is kept beside.
+A caller's value cannot hold a reference, so none can be forged. Nothing of graphs may live here.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ import math
 import struct
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -28,14 +33,19 @@ from itonami.graphstore.errors import Corrupt, InvalidValue
 
 __all__ = [
     "ADDRESS_BYTES",
+    "PAYLOAD_MARK",
+    "PAYLOAD_TAG",
     "Value",
     "address",
     "array",
     "byte_string",
     "decode",
     "encode",
+    "encode_shared",
     "load",
     "normalise",
+    "reference",
+    "references",
     "same",
 ]
 
@@ -43,6 +53,9 @@ Value = Any  # JSON's values plus bytes and aware datetimes; mypy cannot state t
 
 ADDRESS_BYTES = 32
 MAX_DEPTH = 100
+PAYLOAD_TAG = 0x49544E4D
+PAYLOAD_BYTES = 256
+MAX_PAYLOAD_BYTES = 1 << 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _EXACT_SECONDS = 1 << 33  # so far from 1970 a double still tells microseconds apart
@@ -224,18 +237,100 @@ def encode(value: Value, depth: int = 0) -> bytes:
     return b"".join(out)
 
 
+PAYLOAD_MARK = b"\xda" + struct.pack(">I", PAYLOAD_TAG) + b"\x58\x20"
+"""How every reference begins: bytes without it have none."""
+
+
+def reference(payload: bytes) -> bytes:
+    """The encoding of a reference to a payload, given its address. 39 bytes."""
+    return PAYLOAD_MARK + payload
+
+
+def encode_shared(value: Value, payloads: dict[bytes, bytes]) -> bytes:
+    """`encode` of a map, or an array that holds maps, with their large values by reference; what they refer to joins
+    `payloads`, address to encoding."""
+    out: list[bytes] = []
+    _put_shared(value, out, 0, payloads)
+    return b"".join(out)
+
+
+def _put_shared(value: Value, out: list[bytes], depth: int, payloads: dict[bytes, bytes]) -> None:
+    """`_put` for maps, and for the arrays that lead to them."""
+    size = len(value)
+    if depth >= MAX_DEPTH:
+        raise _too_deep()
+    if type(value) is not dict:
+        out.append(_ARRAYS[size] if size < 256 else _head(_ARRAY, size))
+        for item in value:
+            kind = type(item)
+            if kind is str:
+                out.append(_texts.get(item) or _text(item))
+            elif kind is dict or kind is list or kind is tuple:
+                _put_shared(item, out, depth + 1, payloads)
+            else:
+                _put(item, out, depth + 1)
+        return
+    out.append(_MAPS[size] if size < 256 else _head(_MAP, size))
+    entries = [(_key(key), item) for key, item in value.items()]
+    if size > 1:
+        entries.sort(key=_first)
+    for key, item in entries:
+        out.append(key)
+        kind = type(item)
+        if kind is str and len(item) < 64:  # at most 252 bytes
+            out.append(_texts.get(item) or _text(item))
+        elif kind is dict:
+            _put_shared(item, out, depth + 1, payloads)
+        elif kind is str or kind is bytes or kind is list or kind is tuple:
+            out.append(_shared(encode(item, depth + 1), payloads))
+        else:
+            _put(item, out, depth + 1)
+
+
+def _shared(encoded: bytes, payloads: dict[bytes, bytes]) -> bytes:
+    """The encoding itself when it is short, else a reference to it."""
+    if len(encoded) < PAYLOAD_BYTES:
+        return encoded
+    if len(encoded) > MAX_PAYLOAD_BYTES:
+        raise InvalidValue(
+            f"a value has {len(encoded)} bytes, the limit is {MAX_PAYLOAD_BYTES}",
+            fix="keep it outside and refer to it, or split it",
+        )
+    payload = address(encoded)
+    payloads[payload] = encoded
+    return PAYLOAD_MARK + payload
+
+
 def array(*items: bytes) -> bytes:
     """The encoding of an array of items that are encoded already."""
     size = len(items)
     return (_ARRAYS[size] if size < 256 else _head(_ARRAY, size)) + b"".join(items)
 
 
-def load(data: bytes) -> Value:
-    """Decode bytes that this process or an audited store wrote: no proof of canonical form is asked."""
+def load(data: bytes, payload: Callable[[bytes], Value] | None = None) -> Value:
+    """Decode bytes that this process or an audited store wrote: no proof of canonical form is asked. `payload` gives
+    the value behind a reference, by address."""
     try:
-        return cbor2.loads(data)
-    except (cbor2.CBORDecodeError, ValueError, OverflowError) as error:
+        if payload is None or PAYLOAD_MARK not in data:
+            return cbor2.loads(data)
+        return cbor2.loads(data, tag_hook=partial(_resolved, payload))
+    except (cbor2.CBORDecodeError, ValueError, OverflowError, RecursionError, MemoryError) as error:
+        if isinstance(error.__cause__, Corrupt):
+            raise error.__cause__ from None
         raise Corrupt(f"bytes are no CBOR: {error}") from error
+
+
+def _resolved(payload: Callable[[bytes], Value], tag: cbor2.CBORTag, _: bool) -> Value:
+    if tag.tag != PAYLOAD_TAG or not isinstance(tag.value, bytes):
+        raise Corrupt("there is a tag of another kind in a record")
+    return payload(tag.value)
+
+
+def references(data: bytes) -> set[bytes]:
+    """The addresses of the payloads that a record refers to."""
+    found: set[bytes] = set()
+    load(data, found.add)
+    return found
 
 
 def decode(data: bytes) -> Value:

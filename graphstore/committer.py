@@ -13,10 +13,12 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from itonami.graphstore.errors import StoreClosed
+from itonami.graphstore.metrics import Observe
 from itonami.graphstore.records import Version
 
 __all__ = ["Committer", "Outcome", "Tell"]
@@ -44,10 +46,19 @@ class _Waiting:
 
 
 class Committer:
-    """Commits requests in order of arrival. `commit(batch)` returns an outcome for each, or raises for all."""
+    """Commits requests in order of arrival. `commit(batch)` returns an outcome for each, or raises for all; `after()`
+    is called when all were told."""
 
-    def __init__(self, commit: Callable[[Sequence[Any]], list[Outcome]]) -> None:
+    def __init__(
+        self,
+        commit: Callable[[Sequence[Any]], list[Outcome]],
+        observe: Observe,
+        after: Callable[[], None],
+    ) -> None:
         self._commit = commit
+        self._observe = observe
+        self._after = after
+        self._roomless: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
         self._queue: deque[_Waiting] = deque()
         self._condition = threading.Condition()
         self._closing = False
@@ -90,6 +101,17 @@ class Committer:
             if len(self._queue) == 1:
                 self._condition.notify_all()
 
+    async def room(self) -> None:
+        """Wait, in a loop, until the queue is below its limit: threads wait in `submit`."""
+        while self.depth >= QUEUE_LIMIT and not self._closing:
+            loop = asyncio.get_running_loop()
+            future: asyncio.Future[None] = loop.create_future()
+            with self._condition:
+                if len(self._queue) < QUEUE_LIMIT:
+                    return
+                self._roomless.append((loop, future))
+            await future
+
     @property
     def depth(self) -> int:
         """How many requests are queued."""
@@ -112,7 +134,12 @@ class Committer:
                     return
                 batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_LIMIT))]
                 self._condition.notify_all()
+                roomless, self._roomless = self._roomless, []
+            self._observe("queue_depth", len(self._queue))
+            for loop, future in roomless:
+                _call(loop, _wake, future)
             self._settle(batch)
+            self._after()
 
     def _settle(self, batch: list[_Waiting]) -> None:
         outcomes: Sequence[Outcome]
@@ -128,10 +155,18 @@ class Committer:
             else:
                 loops.setdefault(waiting.loop, []).append(waiting)
         for loop, members in loops.items():
-            try:
-                loop.call_soon_threadsafe(_tell, members)
-            except RuntimeError:  # the loop was closed: nobody waits in it any more
-                continue
+            _call(loop, _tell, members)
+
+
+def _call(loop: asyncio.AbstractEventLoop, callback: Callable[[Any], None], argument: Any) -> None:
+    """Call back in a loop. One that was closed has nobody waiting in it any more."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(callback, argument)
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def _tell(members: list[_Waiting]) -> None:

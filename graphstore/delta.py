@@ -17,10 +17,11 @@ from typing import Any
 
 from itonami.graphstore import trie
 from itonami.graphstore.codec import Value, same
+from itonami.graphstore.element import Edge, Node, changed_keys, edge_path
 from itonami.graphstore.errors import Corrupt
-from itonami.graphstore.graph import Edge, Graph, Node, changed_keys
+from itonami.graphstore.graph import Graph
 
-__all__ = ["EMPTY", "Change", "Delta"]
+__all__ = ["EMPTY", "Change", "Delta", "EdgeChange"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,27 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class EdgeChange(Change):
+    """An edge set in place: with its source and label it is found without an index."""
+
+    source: str = ""
+    label: str = ""
+
+    def inverse(self) -> EdgeChange:
+        """The change back."""
+        return EdgeChange(self.id, self.after, self.before, source=self.source, label=self.label)
+
+    def to_list(self) -> list[Value]:
+        """`[id, source, label, before, after]`."""
+        return [self.id, self.source, self.label, self.before, self.after]
+
+    @classmethod
+    def from_list(cls, fields: list[Value]) -> EdgeChange:
+        edge_id, source, label, before, after = fields
+        return cls(edge_id, before, after, source=source, label=label)
+
+
+@dataclass(frozen=True, slots=True)
 class Delta:
     """The net change of one graph. Elements are sorted by id in each part."""
 
@@ -72,7 +94,7 @@ class Delta:
     set_nodes: tuple[Change, ...] = ()
     removed_edges: tuple[Edge, ...] = ()
     added_edges: tuple[Edge, ...] = ()
-    set_edges: tuple[Change, ...] = ()
+    set_edges: tuple[EdgeChange, ...] = ()
 
     def __bool__(self) -> bool:
         return any(getattr(self, part) for part in self.__slots__)
@@ -118,8 +140,9 @@ class Delta:
         removed_edges, added_edges, set_edges = [], [], []
         for id, (before, after) in sorted(edges.items()) if len(edges) > 1 else edges.items():
             if before is not None and after is not None and _ends(before) == _ends(after):
-                if (change := _change(id, before, after)) is not None:
-                    set_edges.append(change)
+                was, now = changed_keys(before.data, after.data)
+                if was or now:
+                    set_edges.append(EdgeChange(id, was, now, source=after.source, label=after.label))
                 continue
             if before is not None:
                 removed_edges.append(before)
@@ -146,7 +169,7 @@ class Delta:
     @classmethod
     def from_list(cls, parts: list[Value]) -> Delta:
         """The delta of its plain form. Raises `Corrupt` when it has more parts than there are."""
-        readers: tuple[Any, ...] = (Node, Node, Change, Edge, Edge, Change)
+        readers: tuple[Any, ...] = (Node, Node, Change, Edge, Edge, EdgeChange)
         if len(parts) > len(readers):
             raise Corrupt("a delta has at most six parts")
         return cls(
@@ -176,11 +199,11 @@ class Delta:
                 raise Corrupt(f"node {change.id!r} does not have the labels that the delta changes")
             labels = (old.labels - set(change.labels_removed)) | set(change.labels_added)
             puts.append(Node(change.id, labels, change.applied(old.data)))
-        for change in self.set_edges:
-            was = graph.find_edge(change.id)
-            if was is None:
-                raise Corrupt(f"edge {change.id!r}, which the delta sets, is not there")
-            puts.append(Edge(was.id, was.source, was.label, was.target, change.applied(was.data)))
+        for moved in self.set_edges:
+            was = trie.get(graph.top, edge_path(moved.source, moved.label, moved.id))
+            if was is None or was.id != moved.id:
+                raise Corrupt(f"edge {moved.id!r}, which the delta sets, is not there")
+            puts.append(Edge(was.id, was.source, was.label, was.target, moved.applied(was.data)))
         for added in self.added_nodes:
             if graph.find(added.id) is not None:
                 raise Corrupt(f"node {added.id!r}, which the delta adds, is already there")
@@ -210,11 +233,7 @@ def _present(graph: Graph, edge: Edge) -> Edge:
 
 
 def _change(
-    id: str,
-    before: Node | Edge,
-    after: Node | Edge,
-    old_labels: frozenset[str] = frozenset(),
-    new_labels: frozenset[str] = frozenset(),
+    id: str, before: Node, after: Node, old_labels: frozenset[str], new_labels: frozenset[str]
 ) -> Change | None:
     if before is after:
         return None

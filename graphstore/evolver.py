@@ -137,7 +137,7 @@ class Evolver:
         self._put_edge(edge_id, edge, self._base.find_edge(edge_id) if known else None)
         return edge_id
 
-    def update(self, id: str, **props: Any) -> None:
+    def update(self, id: str, /, **props: Any) -> None:
         """Set properties of a node, or of an edge where no node has that id."""
         self._set(id, lambda data: {**data, **_properties(None, props)})
 

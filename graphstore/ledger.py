@@ -1,16 +1,24 @@
 """What a commit writes and what a reader finds: the tables of a store.
 
-    meta      name -> value                       format, store id, declared indices
-    graphs    name -> number                      8 bytes: the TxId that made it, and its place there
-    commits   tx -> record                        the truth (`records`), appended
-    versions  number tx -> version                which transactions touched a graph
-    roots     number tx -> location, root         versions whose trie is on disk (`shelf`)
-    nodes     location -> trie node               appended
-    index     value, number, node -> graph, node  derived (`secondary`)
+    meta      name -> value                        format, store id, snapshot interval, declared indices, retention
+    graphs    name -> number, horizon, swept       number = TxId that made it << 8 | its place there
+    commits   tx -> record, bodies                 the truth (`records`), appended
+    log       tx -> hashes                         the subtrees of the log that this leaf completes (`merkle`), appended
+    versions  number tx -> version                 which transactions touched a graph
+    roots     number tx -> location, root          versions whose trie is on disk
+    nodes     location -> trie node                appended (`shelf`)
+    saves     location -> number, tx, count        who wrote the nodes from there on
+    stale     number stale location -> made        nodes a graph wrote at `made` and no longer uses since `stale`
+    tags      number name -> tx                    names of versions
+    pins      number tx -> nothing                 versions that forks start from
+    payloads  address -> encoding                  large values (`payloads`)
+    uses      address -> count                     how many bodies and leaves refer to them
+    index     value, number, node -> graph, node   derived (`secondary`)
 
 Invariants: TxIds are 1, 2, 3 ... without a gap; commit times never decrease; each version of a graph is one more
-than the last; an entry's delta turns the version before into a graph with the entry's root. `verify` runs them.
-All functions work inside a transaction they are given; waiting, caching and threads live elsewhere.
+than the last; an entry's delta turns the version before into a graph with the entry's root; record number n is leaf
+n - 1 of the log. `verify` runs them. All functions work inside a transaction they are given; waiting, caching and
+threads live elsewhere.
 """
 
 from __future__ import annotations
@@ -18,33 +26,42 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from itonami.graphstore.codec import encode, load
-from itonami.graphstore.errors import Conflict, Corrupt, InvalidValue, NotFound
-from itonami.graphstore.graph import Graph
+from itonami.graphstore import merkle
+from itonami.graphstore.backend import Backend, Reading, Writing
+from itonami.graphstore.codec import Value, encode, load
+from itonami.graphstore.errors import Corrupt, NotFound, VersionPruned
+from itonami.graphstore.payloads import Payloads
 from itonami.graphstore.points import AtTag, AtTime, AtTx, Back
-from itonami.graphstore.records import Commit, Entry, Version, encode_record, microseconds
+from itonami.graphstore.records import Commit, encode_stored, microseconds, time_of
 from itonami.graphstore.secondary import Entries, Pair, full_key
+from itonami.graphstore.write import Write
 
-__all__ = ["Ledger", "Place", "Write"]
+__all__ = ["Ledger", "Name", "Place", "Root"]
 
-MAX_GRAPHS = 256
-MAX_DELTA_BYTES = 1 << 20
-_LATEST = (1 << 64) - 1
+LATEST = (1 << 64) - 1
+MAX_NAME_BYTES = 255
 
 
-@dataclass(slots=True)
-class Write:
-    """One graph's part of a request: made outside the write transaction, complete but for TxId and time."""
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What the graphs table says of a graph. Versions before TX `horizon` are pruned; the bodies of those before TX
+    `swept` are gone. Both 0: nothing was pruned."""
 
-    entry: Entry
-    encoded: bytes
-    after: Graph
-    before: bytes | None = None
-    pairs: tuple[Pair, ...] = ()
-    index_out: Entries = frozenset()
-    index_in: Entries = frozenset()
+    number: bytes
+    horizon: int = 0
+    swept: int = 0
+
+    def encoded(self) -> bytes:
+        return self.number + (u64(self.horizon) + u64(self.swept) if self.horizon else b"")
+
+    @classmethod
+    def of(cls, value: bytes) -> Name:
+        if len(value) not in (8, 24):
+            raise Corrupt("an entry of the graphs table has another shape")
+        return cls(value[:8], *(to_int(value[at : at + 8]) for at in range(8, len(value), 8)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,230 +74,274 @@ class Place:
     root: bytes
 
 
-def _u64(value: int) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A version whose trie is on disk: at `location`, 0 for the empty graph."""
+
+    tx: int
+    location: int
+    root: bytes
+
+
+def u64(value: int) -> bytes:
+    """A number as a key: 8 bytes, big-endian."""
     return value.to_bytes(8, "big")
 
 
-def _int(data: Any) -> int:
+def to_int(data: bytes) -> int:
+    """The number of a key or value."""
     return int.from_bytes(data, "big")
 
 
 class Ledger:
     """Reads and writes the tables inside given transactions."""
 
-    def __init__(self, tables: dict[str, Any]) -> None:
-        self.tables = tables
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def payload(self, payload: bytes) -> Value:
+        """The value behind a reference, read in a transaction of its own: entries are decoded when asked."""
+        with self._backend.read() as txn:
+            return Payloads(txn).value(payload)
 
     # -- commits -------------------------------------------------------------------------------------------
 
-    def last(self, txn: Any) -> tuple[int, int]:
+    def last(self, txn: Reading) -> tuple[int, int]:
         """The last TxId and its time in microseconds; (0, 0) in an empty store."""
-        cursor = txn.cursor(db=self.tables["commits"])
-        if not cursor.last():
-            return 0, 0
-        return _int(cursor.key()), int(load(bytes(cursor.value()))[1])
+        found = txn.last("commits")
+        return (0, 0) if found is None else (to_int(found[0]), time_of(found[1]))
 
-    def commit(self, txn: Any, tx: int) -> Commit:
+    def commit(self, txn: Reading, tx: int) -> Commit:
         """The commit of a TxId, else `NotFound`."""
-        record = txn.get(_u64(tx), db=self.tables["commits"]) if 0 < tx <= _LATEST else None
-        if record is None:
+        stored = txn.get("commits", u64(tx)) if 0 < tx <= LATEST else None
+        if stored is None:
             raise NotFound(f"there is no transaction {tx}", where="store")
-        commit = Commit.decode(bytes(record))
-        if commit.tx != tx:
-            raise Corrupt(f"the record of transaction {tx} says it is {commit.tx}")
-        return commit
+        found = Commit.decode(stored, self.payload)
+        if found.tx != tx:
+            raise Corrupt(f"the record of transaction {tx} says it is {found.tx}")
+        return found
 
-    def commits(self, txn: Any, first: int) -> Iterator[Commit]:
-        """Commits from TxId `first` on."""
-        cursor = txn.cursor(db=self.tables["commits"])
-        if cursor.set_range(_u64(first)):
-            for _, record in cursor:
-                yield Commit.decode(bytes(record))
-
-    def append(self, txn: Any, tx: int, time: int, writes: list[Write], places: list[bytes]) -> None:
-        """Put one transaction: the record, the versions, the index. `places` are the graphs' numbers."""
-        record = encode_record(tx, time, [write.encoded for write in writes])
-        if not txn.put(_u64(tx), record, db=self.tables["commits"], append=True):
-            raise Corrupt(f"there is a transaction at or after {tx} already")
-        for write, number in zip(writes, places, strict=True):
-            txn.put(number + _u64(tx), _u64(write.entry.version), db=self.tables["versions"])
+    def append(self, txn: Writing, tx: int, record: bytes, writes: list[Write], numbers: list[bytes]) -> None:
+        """Put one transaction: record and bodies, versions, payloads, index. `numbers` are the graphs' numbers."""
+        txn.append("commits", u64(tx), encode_stored(record, [write.entry.body for write in writes]))
+        for write, number in zip(writes, numbers, strict=True):
+            txn.put("versions", number + u64(tx), u64(write.entry.version))
+            if write.payloads:
+                Payloads.hold(txn, write.payloads)
             for key, node in write.index_out:
-                txn.delete(full_key(key, number, node), db=self.tables["index"])
+                txn.delete("index", full_key(key, number, node))
             for key, node in write.index_in:
-                value = encode([write.entry.graph, node])
-                txn.put(full_key(key, number, node), value, db=self.tables["index"])
+                txn.put("index", full_key(key, number, node), encode([write.entry.graph, node]))
+
+    # -- the log -------------------------------------------------------------------------------------------
+
+    def subtree(self, txn: Reading, level: int, index: int) -> bytes:
+        """The hash of a perfect subtree of the log."""
+        leaf, offset = merkle.stored(level, index)
+        hashes = txn.get("log", u64(leaf + 1))
+        if hashes is None or len(hashes) < offset + 32:
+            raise Corrupt(f"the log has no subtree {index} at level {level}")
+        return hashes[offset : offset + 32]
+
+    def peaks(self, txn: Reading, size: int) -> tuple[bytes, ...]:
+        """The log's peaks when it had `size` leaves. O(log size)."""
+        return merkle.peaks_at(partial(self.subtree, txn), size)
 
     # -- graphs --------------------------------------------------------------------------------------------
 
-    def number(self, txn: Any, graph: str) -> bytes | None:
-        """The number of a graph, or None."""
-        found = txn.get(graph.encode(), db=self.tables["graphs"])
-        return None if found is None else bytes(found)
+    def name(self, txn: Reading, graph: str) -> Name | None:
+        """The entry of a graph, or None."""
+        key = _name_key(graph)
+        found = None if key is None else txn.get("graphs", key)
+        return None if found is None else Name.of(found)
 
-    def add_graph(self, txn: Any, graph: str, tx: int, position: int) -> bytes:
+    def number(self, txn: Reading, graph: str) -> bytes | None:
+        """The number of a graph, or None."""
+        found = self.name(txn, graph)
+        return None if found is None else found.number
+
+    def add_graph(self, txn: Writing, graph: str, tx: int, position: int) -> bytes:
         """Give a new graph its number."""
-        number = _u64(tx << 8 | position)
-        txn.put(graph.encode(), number, db=self.tables["graphs"])
+        number = u64(tx << 8 | position)
+        txn.put("graphs", graph.encode(), number)
         return number
 
-    def graphs(self, txn: Any) -> Iterator[str]:
+    def graphs(self, txn: Reading) -> Iterator[str]:
         """The names of all graphs, in order."""
-        return (bytes(name).decode() for name, _ in txn.cursor(db=self.tables["graphs"]))
+        return (name.decode(errors="replace") for name, _ in txn.scan("graphs"))
 
     # -- versions ------------------------------------------------------------------------------------------
 
-    def version_at(self, txn: Any, number: bytes, tx: int) -> tuple[int, int] | None:
+    def version_at(self, txn: Reading, number: bytes, tx: int) -> tuple[int, int] | None:
         """(tx, version) of the last version at or before a TxId, or None."""
-        cursor = txn.cursor(db=self.tables["versions"])
-        if not _seek_back(cursor, number + _u64(tx)) or bytes(cursor.key())[:8] != number:
+        found = txn.floor("versions", number + u64(tx))
+        if found is None or found[0][:8] != number:
             return None
-        return _int(bytes(cursor.key())[8:]), _int(cursor.value())
+        return to_int(found[0][8:]), to_int(found[1])
 
-    def versions(self, txn: Any, number: bytes, after: int = 0, until: int | None = None) -> list[int]:
+    def versions(self, txn: Reading, number: bytes, after: int = 0, until: int = LATEST) -> list[int]:
         """The TxIds of a graph's versions in (after, until], oldest first."""
         return [tx for tx, _ in self.numbered(txn, number, after, until)]
 
     def numbered(
-        self, txn: Any, number: bytes, after: int = 0, until: int | None = None
+        self, txn: Reading, number: bytes, after: int = 0, until: int = LATEST
     ) -> list[tuple[int, int]]:
         """(tx, version) of a graph's versions in (after, until], oldest first."""
-        cursor = txn.cursor(db=self.tables["versions"])
         found: list[tuple[int, int]] = []
-        if cursor.set_range(number + _u64(after + 1)):
-            for key, version in cursor:
-                key = bytes(key)
-                tx = _int(key[8:])
-                if key[:8] != number or (until is not None and tx > until):
-                    break
-                found.append((tx, _int(version)))
+        for key, version in txn.scan("versions", number + u64(after + 1)):
+            tx = to_int(key[8:])
+            if key[:8] != number or tx > until:
+                break
+            found.append((tx, to_int(version)))
         return found
 
-    def place(self, txn: Any, graph: str, tx: int | None = None) -> Place | None:
+    def place(self, txn: Reading, graph: str, tx: int = LATEST) -> Place | None:
         """Where a graph stands at a TxId (now, without one), or None before its first version."""
         number = self.number(txn, graph)
-        found = None if number is None else self.version_at(txn, number, _LATEST if tx is None else tx)
+        found = None if number is None else self.version_at(txn, number, tx)
         if number is None or found is None:
             return None
         entry = self.commit(txn, found[0]).entry(graph)
         return Place(number, found[1], found[0], entry.root)
 
-    def resolve(self, txn: Any, graph: str, point: AtTx | Back | AtTime | AtTag) -> int:
-        """The TxId of the version that a point in time means, else `NotFound`."""
-        number = self.number(txn, graph)
-        if number is None:
+    def resolve(self, txn: Reading, graph: str, point: AtTx | Back | AtTime | AtTag) -> int:
+        """The TxId of the version that a point in time means, else `NotFound`, or `VersionPruned`. Versions
+        that a tag names or a fork starts from outlive the pruning of those around them."""
+        name = self.name(txn, graph)
+        if name is None:
             raise NotFound(f"there is no graph {graph!r}", where="store")
         if isinstance(point, AtTag):
-            raise NotFound(f"no tag {point.name!r}", where=f"graph {graph!r}")
+            return self.tag(txn, graph, name.number, point.name)
         if isinstance(point, Back):
-            found = self._back(txn, number, point.versions)
+            found = self._back(txn, name.number, point.versions)
         else:
-            tx = point.tx if isinstance(point, AtTx) else self._tx_at(txn, microseconds(point.time))
-            found = self.version_at(txn, number, min(max(tx, 0), _LATEST))
+            tx = point.tx if isinstance(point, AtTx) else self.tx_at(txn, microseconds(point.time))
+            found = self.version_at(txn, name.number, min(max(tx, 0), LATEST))
         if found is None:
-            first = self.versions(txn, number)[0]
+            first = self.versions(txn, name.number)[:1]
             raise NotFound(
                 "there is no version at that point",
                 where=f"graph {graph!r}",
-                fix=f"its first version is TX {first}",
+                fix=f"its first version is TX {first[0]}" if first else None,
+            )
+        if found[0] < name.horizon and found[0] not in self.pinned(txn, name.number):
+            raise VersionPruned(
+                f"version {found[1]}, of TX {found[0]}, was pruned",
+                where=f"graph {graph!r}",
+                fix=f"the first that is kept is of TX {name.horizon}",
             )
         return found[0]
 
-    def _back(self, txn: Any, number: bytes, versions: int) -> tuple[int, int] | None:
+    def _back(self, txn: Reading, number: bytes, versions: int) -> tuple[int, int] | None:
         """(tx, version) so many versions before the last, or None. O(versions)."""
-        cursor = txn.cursor(db=self.tables["versions"])
-        here = _seek_back(cursor, number + _u64(_LATEST))
-        for _ in range(versions):
-            here = here and bytes(cursor.key())[:8] == number and cursor.prev()
-        if not here or bytes(cursor.key())[:8] != number:
-            return None
-        return _int(bytes(cursor.key())[8:]), _int(cursor.value())
+        for steps, (key, version) in enumerate(txn.scan_back("versions", number + u64(LATEST))):
+            if key[:8] != number:
+                return None
+            if steps == versions:
+                return to_int(key[8:]), to_int(version)
+        return None
 
-    def _tx_at(self, txn: Any, time: int) -> int:
+    def tx_at(self, txn: Reading, time: int) -> int:
         """The last TxId committed at or before a time: bisection, since times never decrease."""
         low, high = 0, self.last(txn)[0]
         while low < high:
             middle = (low + high + 1) // 2
-            record = txn.get(_u64(middle), db=self.tables["commits"])
-            if record is None:
+            stored = txn.get("commits", u64(middle))
+            if stored is None:
                 raise Corrupt(f"transaction {middle} is missing")
-            low, high = (middle, high) if load(bytes(record))[1] <= time else (low, middle - 1)
+            low, high = (middle, high) if time_of(stored) <= time else (low, middle - 1)
         return low
+
+    # -- tags and pins -------------------------------------------------------------------------------------
+
+    def tag(self, txn: Reading, graph: str, number: bytes, name: str) -> int:
+        """The TxId that a tag names, else `NotFound`."""
+        key = _name_key(name)
+        found = None if key is None else txn.get("tags", number + key)
+        if found is None:
+            known = ", ".join(sorted(self.tags(txn, number))[:5])
+            raise NotFound(
+                f"there is no tag {name!r}", where=f"graph {graph!r}", fix=f"it has {known or 'no tags'}"
+            )
+        return to_int(found)
+
+    def tags(self, txn: Reading, number: bytes) -> dict[str, int]:
+        """The tags of a graph: name to TxId."""
+        return {key[8:].decode(): to_int(tx) for key, tx in _under(txn, "tags", number)}
+
+    def pinned(self, txn: Reading, number: bytes) -> list[int]:
+        """The TxIds of versions that pruning keeps: forks start there, or a tag names them."""
+        forks = {to_int(key[8:]) for key, _ in _under(txn, "pins", number)}
+        return sorted(forks | set(self.tags(txn, number).values()))
 
     # -- persisted roots -----------------------------------------------------------------------------------
 
-    def root_at(self, txn: Any, number: bytes, tx: int) -> tuple[int, int, bytes] | None:
-        """(tx, location, root) of the last version at or before `tx` whose trie is on disk, or None."""
-        cursor = txn.cursor(db=self.tables["roots"])
-        if not _seek_back(cursor, number + _u64(tx)) or bytes(cursor.key())[:8] != number:
+    def root_at(self, txn: Reading, number: bytes, tx: int) -> Root | None:
+        """The last version at or before `tx` whose trie is on disk, or None."""
+        found = txn.floor("roots", number + u64(tx))
+        if found is None or found[0][:8] != number:
             return None
-        value = bytes(cursor.value())
-        return _int(bytes(cursor.key())[8:]), _int(value[:8]), value[8:]
+        return _root(*found)
 
-    def put_root(self, txn: Any, number: bytes, tx: int, location: int, root: bytes) -> None:
-        """Note that the trie of a version is on disk."""
-        txn.put(number + _u64(tx), _u64(location) + root, db=self.tables["roots"])
+    def root_after(self, txn: Reading, number: bytes, tx: int) -> Root | None:
+        """The first version after `tx` whose trie is on disk, or None."""
+        for key, value in txn.scan("roots", number + u64(tx + 1)):
+            return _root(key, value) if key[:8] == number else None
+        return None
+
+    def roots(self, txn: Reading, number: bytes) -> list[Root]:
+        """The versions whose trie is on disk, oldest first."""
+        return [_root(key, value) for key, value in _under(txn, "roots", number)]
 
     # -- meta and index ------------------------------------------------------------------------------------
 
-    def pairs(self, txn: Any) -> tuple[Pair, ...]:
-        """The declared indices."""
-        found = txn.get(b"indices", db=self.tables["meta"])
+    def setting(self, txn: Reading, name: str) -> Any:
+        """A value of the meta table, or None."""
+        found = txn.get("meta", name.encode())
         try:
-            return tuple((label, key) for label, key in json.loads(bytes(found))) if found else ()
+            return None if found is None else json.loads(found)
+        except ValueError as error:
+            raise Corrupt(f"the setting {name!r} has another shape: {error}") from error
+
+    def set(self, txn: Writing, name: str, value: Any) -> None:
+        """Set a value of the meta table."""
+        txn.put("meta", name.encode(), json.dumps(value).encode())
+
+    def pairs(self, txn: Reading) -> tuple[Pair, ...]:
+        """The declared indices."""
+        try:
+            return tuple((str(label), str(key)) for label, key in self.setting(txn, "indices") or ())
         except (ValueError, TypeError) as error:
             raise Corrupt(f"the declared indices have another shape: {error}") from error
 
-    def put_pairs(self, txn: Any, pairs: tuple[Pair, ...]) -> None:
-        txn.put(b"indices", json.dumps(pairs).encode(), db=self.tables["meta"])
-
-    def index_entries(self, txn: Any, low: bytes, high: bytes) -> Iterator[tuple[str, str]]:
+    def index_entries(self, txn: Reading, low: bytes, high: bytes) -> Iterator[tuple[str, str]]:
         """(graph, node id) of an index between two key prefixes, both included, in order of value."""
-        cursor = txn.cursor(db=self.tables["index"])
-        if not cursor.set_range(low):
-            return
-        for key, value in cursor:
-            key = bytes(key)
+        for key, value in txn.scan("index", low):
             if key > high and not key.startswith(high):
                 return
-            graph, node = load(bytes(value))
+            graph, node = load(value)
             yield graph, node
 
-    def put_index(self, txn: Any, graph: str, number: bytes, entries: Entries) -> None:
+    def put_index(self, txn: Writing, graph: str, number: bytes, entries: Entries) -> None:
         for key, node in entries:
-            txn.put(full_key(key, number, node), encode([graph, node]), db=self.tables["index"])
+            txn.put("index", full_key(key, number, node), encode([graph, node]))
 
 
-def _seek_back(cursor: Any, key: bytes) -> bool:
-    """Move to the last entry at or before `key`."""
-    if not cursor.set_range(key):
-        return bool(cursor.last())
-    return bool(bytes(cursor.key()) == key or cursor.prev())
+def _name_key(name: object) -> bytes | None:
+    """The key of a name; None for what can be none."""
+    if not isinstance(name, str):
+        return None
+    key = name.encode(errors="surrogatepass")
+    return key if 0 < len(key) <= MAX_NAME_BYTES else None
 
 
-def check_expected(place: Place | None, write: Write) -> None:
-    """Raise `Conflict` unless the write continues the graph's present version."""
-    actual = 0 if place is None else place.version
-    moved = place is not None and write.before is not None and place.root != write.before
-    if write.entry.version != actual + 1 or moved:
-        raise Conflict(write.entry.graph, write.entry.version - 1, actual)
+def _root(key: bytes, value: bytes) -> Root:
+    return Root(to_int(key[8:]), to_int(value[:8]), value[8:])
 
 
-def check_size(writes: list[Write]) -> None:
-    """The bounds of one transaction: 256 graphs, each once, and 1 MiB."""
-    if not 1 <= len(writes) <= MAX_GRAPHS:
-        raise InvalidValue(f"a transaction changes 1 to {MAX_GRAPHS} graphs, not {len(writes)}")
-    if len({write.entry.graph for write in writes}) < len(writes):
-        raise InvalidValue("a transaction changes a graph only once", fix="merge the changes into one write")
-    size = sum(len(write.encoded) for write in writes)
-    if size > MAX_DELTA_BYTES:
-        raise InvalidValue(
-            f"the transaction has {size} bytes, the limit is {MAX_DELTA_BYTES}",
-            fix="store large values outside and refer to them, or split the transaction",
-        )
-
-
-def versions_of(commit_tx: int, time: Any, writes: list[Write]) -> list[Version]:
-    """What the waiter is told."""
-    return [
-        Version(w.entry.graph, w.entry.version, commit_tx, time, w.entry.root, w.entry.events) for w in writes
-    ]
+def _under(txn: Reading, table: str, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The entries whose keys start with a prefix."""
+    for key, value in txn.scan(table, prefix):
+        if not key.startswith(prefix):
+            return
+        yield key, value

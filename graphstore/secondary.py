@@ -16,7 +16,8 @@ from functools import lru_cache
 
 from itonami.graphstore.codec import Value, address, encode
 from itonami.graphstore.delta import Change, Delta
-from itonami.graphstore.graph import Graph, Node, hashed
+from itonami.graphstore.element import Node, hashed
+from itonami.graphstore.graph import Graph
 from itonami.graphstore.records import microseconds
 
 __all__ = ["Entries", "Pair", "entries_of", "key_of", "moved", "pair_prefix"]

@@ -5,45 +5,54 @@
             graph.add_node("Order", state="new")
         store.at("order-17", "HEAD")
 
-A version is pinned by its TxId, never by an open LMDB transaction. A read at TxId T is the nearest persisted root at
-or below T, plus fewer than `snapshot_every` deltas. Heads are cached, and believed only while LMDB's last
-transaction is the one they were cached at. What is written where is `ledger`; how requests queue is `committer`.
+This is the writing side; what can be asked is `reading`. What is written where is `ledger`; how requests queue is
+`committer`; what becomes of them inside the write transaction is `writer`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from itonami.graphstore.backend import Backend
-from itonami.graphstore.cache import Cache
-from itonami.graphstore.codec import Value, normalise, same
-from itonami.graphstore.committer import Committer, Tell
-from itonami.graphstore.delta import Delta
-from itonami.graphstore.errors import Conflict, InvalidValue, NotFound, StoreClosed
+from itonami.graphstore.backend import Backend, Reading, Writing
+from itonami.graphstore.codec import Value, normalise
+from itonami.graphstore.committer import Committer, Outcome, Tell
+from itonami.graphstore.delta import EMPTY, Delta
+from itonami.graphstore.environment import Environment
+from itonami.graphstore.errors import (
+    Conflict,
+    InvalidValue,
+    ItonamiError,
+    NotFound,
+    StoreClosed,
+    VersionPruned,
+)
 from itonami.graphstore.evolver import Evolver, checked_name
-from itonami.graphstore.graph import HEADER, Graph
-from itonami.graphstore.ledger import Ledger, Place, Write
+from itonami.graphstore.graph import Graph
+from itonami.graphstore.ledger import u64
+from itonami.graphstore.memory import Memory
+from itonami.graphstore.metrics import Observe, guarded
 from itonami.graphstore.points import Point, parse_point
-from itonami.graphstore.records import Commit, Entry, Event, Version
-from itonami.graphstore.secondary import Pair, entries_of, exactly, pair_prefix, value_bounds
-from itonami.graphstore.shelf import Shelf
+from itonami.graphstore.pruning import Pruned, Pruner, Retention
+from itonami.graphstore.reading import Reader
+from itonami.graphstore.records import Event, Version
+from itonami.graphstore.secondary import Pair, entries_of, pair_prefix
+from itonami.graphstore.snapshots import Snapshots
 from itonami.graphstore.transaction import Transaction
+from itonami.graphstore.trie import Tree
+from itonami.graphstore.write import OnConflict, Write
 from itonami.graphstore.writer import Writer
-
-if TYPE_CHECKING:
-    from itonami.graphstore.verify import Report
 
 __all__ = ["Store"]
 
 MAX_PAIR_BYTES = 250  # with a cut value, a graph's number and a node's hash it fits an LMDB key
 ATTEMPTS = 1_000  # somebody wins each round, so this many lost in a row means something else is wrong
+SNAPSHOT_EVERY = 64
 
 T = TypeVar("T")
 
@@ -52,27 +61,38 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _check_interval(snapshot_every: int) -> None:
-    if snapshot_every < 1:
-        raise InvalidValue(f"snapshot_every must be at least 1, not {snapshot_every}")
-
-
-class Store:
-    """A directory holding `data.mdb`. Any number of threads, tasks and processes may use one at once."""
+class Store(Reader):
+    """A directory holding `data.mdb`, or any other `Backend`. Any number of threads, tasks and processes may use one
+    at once."""
 
     def __init__(
-        self, backend: Backend, *, snapshot_every: int, clock: Callable[[], datetime] = _now
+        self,
+        backend: Backend,
+        *,
+        snapshot_every: int | None = None,
+        clock: Callable[[], datetime] = _now,
+        observe: Observe | None = None,
     ) -> None:
-        self._backend = backend
-        self._ledger = Ledger(backend.tables)
-        self._shelf = Shelf(backend)
-        self._cache = Cache(self._ledger, self._shelf)
+        told = guarded(observe)
+        super().__init__(backend, told)
+        self._clock = clock
+        self._observe = told
+        with backend.read() as txn:
+            every = snapshot_every or int(self._ledger.setting(txn, "snapshot_every") or SNAPSHOT_EVERY)
+        self._snapshots = Snapshots(self._ledger, self._shelf)
         self._writer = Writer(
-            backend, self._ledger, self._shelf, self._cache, snapshot_every=snapshot_every, clock=clock
+            backend,
+            self._ledger,
+            self._snapshots,
+            self._cache,
+            snapshot_every=every,
+            clock=clock,
+            observe=told,
         )
-        self._scratch: Path | None = None
+        self._pruner = Pruner(backend, self._ledger, self._saved)
         self._committer: Committer | None = None
         self._starting = threading.Lock()
+        self._committed = threading.Condition()
         self._closed = False
         self._declared()
 
@@ -85,31 +105,48 @@ class Store:
         *,
         create: bool = True,
         read_only: bool = False,
-        snapshot_every: int = 64,
+        snapshot_every: int | None = None,
         max_map_bytes: int = 1 << 44,
         clock: Callable[[], datetime] = _now,
+        observe: Observe | None = None,
     ) -> Store:
-        """Open the store at a directory, made if it is not there. Raises `NotAStore`, `UnsupportedFormat`."""
+        """Open the store at a directory, made if it is not there. Raises `NotAStore`, `UnsupportedFormat`, `Corrupt`.
+
+        `snapshot_every`: a trie is saved every so many versions of a graph; 64, or what the store was made with.
+        `observe(name, value)` hears of batches, flushes, conflicts and replays (`metrics`)."""
         _check_interval(snapshot_every)
-        backend = Backend.open(
-            Path(path), create=create and not read_only, read_only=read_only, max_map_bytes=max_map_bytes
+        backend = Environment.open(
+            Path(path),
+            create=create and not read_only,
+            read_only=read_only,
+            max_map_bytes=max_map_bytes,
+            snapshot_every=snapshot_every or SNAPSHOT_EVERY,
         )
-        return cls(backend, snapshot_every=snapshot_every, clock=clock)
+        try:
+            return cls(backend, snapshot_every=snapshot_every, clock=clock, observe=observe)
+        except BaseException:
+            backend.close()
+            raise
 
     @classmethod
-    def memory(cls, *, snapshot_every: int = 64, clock: Callable[[], datetime] = _now) -> Store:
-        """A store that lasts as long as it is open: a temporary directory, never flushed."""
+    def memory(
+        cls,
+        *,
+        snapshot_every: int = SNAPSHOT_EVERY,
+        clock: Callable[[], datetime] = _now,
+        observe: Observe | None = None,
+    ) -> Store:
+        """A store that lasts as long as it is open, in this process alone; `backup` writes it to a directory."""
         _check_interval(snapshot_every)
-        scratch = Path(tempfile.mkdtemp(prefix="itonami-"))
-        backend = Backend.open(scratch / "store", create=True, durable=False)
-        store = cls(backend, snapshot_every=snapshot_every, clock=clock)
-        store._scratch = scratch
-        return store
+        return cls(Memory(snapshot_every=snapshot_every), clock=clock, observe=observe)
 
-    @property
-    def path(self) -> Path:
-        """The store's directory."""
-        return self._backend.path
+    @staticmethod
+    def compact(path: str | Path) -> tuple[int, int]:
+        """Give back the space that pruning freed, in a store that nobody has open; the bytes before and after. Raises
+        `StoreBusy`."""
+        from itonami.graphstore.care import compact
+
+        return compact(Path(path))
 
     def close(self) -> None:
         """Commit what is queued and close. Further use is `StoreClosed`."""
@@ -121,105 +158,13 @@ class Store:
         if committer is not None:
             committer.close()
         self._backend.close()
-        if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+        self._wake()
 
     def __enter__(self) -> Store:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    # -- reading -------------------------------------------------------------------------------------------
-
-    def head(self, graph: str) -> Version:
-        """The newest version of a graph, else `NotFound`."""
-        with self._backend.read() as txn:
-            place = self._required(txn, graph)
-            commit = self._ledger.commit(txn, place.tx)
-        return Version.of(commit, commit.entry(graph))
-
-    def at(self, graph: str, point: Point = "HEAD") -> Graph:
-        """The graph as it was at a point in time, else `NotFound`. Fewer than `snapshot_every` deltas."""
-        parsed = parse_point(point)
-        with self._backend.read() as txn:
-            return self._cache.graph(txn, graph, self._ledger.resolve(txn, graph, parsed))
-
-    def version(self, graph: str, point: Point = "HEAD") -> Version:
-        """The version that a point in time means, else `NotFound`."""
-        parsed = parse_point(point)
-        with self._backend.read() as txn:
-            commit = self._ledger.commit(txn, self._ledger.resolve(txn, graph, parsed))
-        return Version.of(commit, commit.entry(graph))
-
-    def history(self, graph: str, since: Point | None = None) -> Iterator[Version]:
-        """The versions of a graph, oldest first; after `since`, when given."""
-        for commit in self.entries(graph, since):
-            yield Version.of(commit, commit.entry(graph))
-
-    def entries(self, graph: str, since: Point | None = None) -> Iterator[Commit]:
-        """The commits that touched a graph, oldest first. Each is read in a transaction of its own."""
-        with self._backend.read() as txn:
-            number = self._required(txn, graph).number
-            after = 0 if since is None else self._ledger.resolve(txn, graph, parse_point(since))
-            transactions = self._ledger.versions(txn, number, after)
-        return (self.commit_of(tx) for tx in transactions)
-
-    def commit_of(self, tx: int) -> Commit:
-        """The commit of a TxId: every graph it changed, with reasons and facts."""
-        with self._backend.read() as txn:
-            return self._ledger.commit(txn, tx)
-
-    def diff(self, graph: str, a: Point, b: Point) -> Delta:
-        """What turns the graph at `a` into the graph at `b`."""
-        return self.at(graph, a).diff(self.at(graph, b))
-
-    def graphs(self, at: Point | None = None, **header: Value) -> Iterator[Version]:
-        """The graphs whose header has these values, in order of name; all, without any. A declared index is
-        used where there is one (`declare_index`), else every graph's header is read."""
-        wanted = normalise(header)
-        for name in self._candidates(wanted) if at is None else self._names():
-            try:
-                version = self.version(name, "HEAD" if at is None else at)
-                found = self.at(name, version.tx).header if wanted else {}
-            except NotFound:
-                continue
-            if all(key in found and same(found[key], value) for key, value in wanted.items()):
-                yield version
-
-    def _names(self) -> list[str]:
-        with self._backend.read() as txn:
-            return list(self._ledger.graphs(txn))
-
-    def _candidates(self, wanted: dict[str, Value]) -> list[str]:
-        with self._backend.read() as txn:
-            pairs = self._ledger.pairs(txn)
-            for key, value in wanted.items():
-                if (HEADER, key) in pairs:
-                    low, high = value_bounds((HEADER, key), value, value)
-                    return sorted({graph for graph, _ in self._ledger.index_entries(txn, low, high)})
-            return list(self._ledger.graphs(txn))
-
-    def __contains__(self, graph: object) -> bool:
-        with self._backend.read() as txn:
-            return isinstance(graph, str) and self._ledger.number(txn, graph) is not None
-
-    @property
-    def last_tx(self) -> int:
-        """The last TxId; 0 in an empty store."""
-        with self._backend.read() as txn:
-            return self._ledger.last(txn)[0]
-
-    @property
-    def last_id(self) -> int:
-        """A number that grows with every transaction of any process: cheap to watch for changes."""
-        return self._backend.last_id()
-
-    def _required(self, txn: Any, graph: str) -> Place:
-        place = self._cache.place(txn, graph)
-        if place is None:
-            raise NotFound(f"there is no graph {graph!r}", where=f"store {self.path}")
-        return place
 
     # -- writing -------------------------------------------------------------------------------------------
 
@@ -232,30 +177,40 @@ class Store:
         cause: Value = None,
         author: str | None = None,
         expected_version: int | None = None,
+        on_conflict: OnConflict | None = None,
     ) -> Transaction:
         """Edit a graph in a `with` or `async with` block: it gives an `Evolver`, and commits at its end. Raises
-        `Conflict` when somebody else committed to the graph in between; an exception inside commits nothing."""
+        `Conflict` when somebody else committed to the graph in between, or asks `on_conflict` (`write.OnConflict`)
+        what to commit instead; an exception inside commits nothing."""
         reason = Event(
-            checked_name(event, "event name"), normalise(data), cause=normalise(cause), author=author
+            checked_name(event, "event name"),
+            normalise(data),
+            cause=normalise(cause),
+            author=None if author is None else checked_name(author, "author"),
         )
-        return Transaction(self, checked_name(graph, "graph name"), reason, expected_version)
+        return Transaction(self, checked_name(graph, "graph name"), reason, expected_version, on_conflict)
 
-    def transact(self, graph: str, fn: Callable[[Evolver], T], *, event: str, **reason: Any) -> T:
-        """Run `fn(evolver)` in a transaction, again on `Conflict`, and return what it returned."""
-        for _ in range(ATTEMPTS - 1):
+    def transact(
+        self,
+        graph: str,
+        fn: Callable[[Evolver], T],
+        *,
+        event: str,
+        expected_version: int | None = None,
+        **reason: Any,
+    ) -> T:
+        """Run `fn(evolver)` in a transaction, again on `Conflict`, and return what it returned. An `expected_version`
+        that is not the head's is a `Conflict` that cannot heal, and is raised."""
+        for attempt in range(ATTEMPTS):
             try:
-                with self.transaction(graph, event=event, **reason) as evolver:
+                with self.transaction(
+                    graph, event=event, expected_version=expected_version, **reason
+                ) as evolver:
                     return fn(evolver)
             except Conflict:
-                continue
-        with self.transaction(graph, event=event, **reason) as evolver:
-            return fn(evolver)
-
-    def checkout(self, graph: str) -> tuple[int, Graph]:
-        """The version number and value of a graph's head; (0, the empty graph) when there is none."""
-        with self._backend.read() as txn:
-            place = self._cache.place(txn, graph)
-            return (0, Graph()) if place is None else (place.version, self._cache.graph(txn, graph, place.tx))
+                if expected_version is not None or attempt == ATTEMPTS - 1:
+                    raise
+        raise AssertionError("unreachable")
 
     def prepare(
         self,
@@ -267,22 +222,26 @@ class Store:
         *,
         base: tuple[str, int] | None = None,
         before: bytes | None = None,
+        on_conflict: OnConflict | None = None,
     ) -> Write:
         """A write that makes `version` of a graph: `after` is its value, `delta` what changed since the version
         before (or since graph `base[0]` at TX `base[1]`, for version 1 of a fork). `before` is the root it was made
         on: a writer that queues versions ahead of their commits passes it, so that they cannot follow another's."""
         checked_name(graph, "graph name")
-        entry = Entry(graph, version, after.root, tuple(events), delta, base)
-        write = Write(entry, entry.encoded(), after, before)
+        write = Write.make(
+            graph, version, after, delta, events, base=base, before=before, on_conflict=on_conflict
+        )
         self._writer.index(write)
         return write
 
     def commit(self, writes: Sequence[Write]) -> list[Version]:
-        """Commit prepared writes as one transaction, durably, or none of them. Raises `Conflict`."""
+        """Commit prepared writes as one transaction, durably, or none of them. Waits while the queue is full. Raises
+        `Conflict`."""
         return self._committing().submit(list(writes))
 
     def commit_async(self, writes: Sequence[Write]) -> asyncio.Future[list[Version]]:
-        """Queue prepared writes at once, in order of calls; the future resolves when they are durable."""
+        """Queue prepared writes at once, in order of calls; the future resolves when they are durable. Who makes many
+        without awaiting them awaits `room` first."""
         return self._committing().submit_async(list(writes))
 
     def commit_soon(self, writes: Sequence[Write], tell: Tell) -> None:
@@ -290,17 +249,101 @@ class Store:
         when they are durable, or with the error. `commit_async` without the future."""
         self._committing().submit_soon(list(writes), tell)
 
+    async def room(self) -> None:
+        """Wait until the queue of the committer is below its limit."""
+        await self._committing().room()
+
     def _committing(self) -> Committer:
         self._backend.check_usable()
         committer = self._committer
         if committer is None:
             with self._starting:
                 if self._closed:
-                    raise StoreClosed("the store is closed", where=str(self.path))
+                    raise StoreClosed("the store is closed", where=self.name)
                 if self._committer is None:
-                    self._committer = Committer(self._writer.commit)
+                    self._committer = Committer(self._commit, self._observe, self._tidy)
                 committer = self._committer
         return committer
+
+    def _commit(self, requests: Sequence[list[Write]]) -> list[Outcome]:
+        outcomes = self._writer.commit(requests)
+        self._wake()
+        return outcomes
+
+    def _wake(self) -> None:
+        with self._committed:
+            self._committed.notify_all()
+
+    def wait(self, seen: int, seconds: float) -> None:
+        """Wait until `last_id` may have grown beyond `seen`, so long at most: at once when this process commits."""
+        with self._committed:
+            if self.last_id <= seen:
+                self._committed.wait(seconds)
+
+    # -- forks, tags, indices ------------------------------------------------------------------------------
+
+    def fork(
+        self, graph: str, new: str, at: Point = "HEAD", *, event: str = "Forked", **reason: Any
+    ) -> Version:
+        """Begin a graph with the state of another at a point in time, sharing all its nodes. O(1), but for a version
+        whose trie is not on disk yet, which is saved first, and the entries of declared indices."""
+        point = parse_point(at)
+        checked_name(new, "graph name")
+        with self._backend.read() as txn:
+            tx = self._ledger.resolve(txn, graph, point)
+            value = self._cache.graph(txn, graph, tx)
+        if new in self:
+            raise Conflict(new, 0, self.head(new).version)
+        why = Event(checked_name(event, "event name"), normalise({"graph": graph, "tx": tx}), **reason)
+        return self.commit([self.prepare(new, 1, value, EMPTY, [why], base=(graph, tx))])[0]
+
+    def tag(self, graph: str, name: str, point: Point = "HEAD") -> Version:
+        """Name a version, or move the name: `TAG name` is then a point in time. A tagged version outlives pruning."""
+        key = checked_name(name, "tag").encode()
+        if name != name.strip():
+            raise InvalidValue("a tag has no spaces around it", where=f"tag {name!r}")
+        parsed = parse_point(point)
+
+        def put(txn: Writing) -> int:
+            tx = self._ledger.resolve(txn, graph, parsed)
+            number = self._ledger.number(txn, graph)
+            assert number is not None
+            self._saved(txn, graph, number, tx)
+            txn.put("tags", number + key, u64(tx))
+            return tx
+
+        return self._version_of(graph, self._backend.write(put))
+
+    def untag(self, graph: str, name: str) -> None:
+        """Forget a name, else `NotFound`."""
+
+        def delete(txn: Writing) -> None:
+            number = self._ledger.number(txn, graph)
+            if number is None or not txn.delete("tags", number + checked_name(name, "tag").encode()):
+                raise NotFound(f"there is no tag {name!r}", where=f"graph {graph!r}")
+
+        self._backend.write(delete)
+
+    def snapshot(self, graph: str, point: Point = "HEAD") -> Version:
+        """Save the trie of a version, so that it is read without replay."""
+        parsed = parse_point(point)
+
+        def save(txn: Writing) -> int:
+            tx = self._ledger.resolve(txn, graph, parsed)
+            number = self._ledger.number(txn, graph)
+            assert number is not None
+            self._saved(txn, graph, number, tx)
+            return tx
+
+        return self._version_of(graph, self._backend.write(save))
+
+    def _version_of(self, graph: str, tx: int) -> Version:
+        commit = self.commit_of(tx)
+        return Version.of(commit, commit.entry(graph))
+
+    def _saved(self, txn: Writing, graph: str, number: bytes, tx: int) -> None:
+        trees: dict[tuple[bytes, int], Tree] = {}  # not remembered: the transaction may fail
+        self._writer.keep(txn, trees, graph, number, tx)
 
     def declare_index(self, label: str, key: str) -> None:
         """Keep an index over the values of `key` of nodes labelled `label`, in the heads of all graphs."""
@@ -310,11 +353,11 @@ class Store:
         if pair in self._declared():
             return
 
-        def declare(txn: Any) -> None:
+        def declare(txn: Writing) -> None:
             pairs = self._ledger.pairs(txn)
             if pair in pairs:
                 return
-            self._ledger.put_pairs(txn, (*pairs, pair))
+            self._ledger.set(txn, "indices", (*pairs, pair))
             for name in list(self._ledger.graphs(txn)):
                 place = self._ledger.place(txn, name)
                 assert place is not None
@@ -324,45 +367,84 @@ class Store:
         self._backend.write(declare)
         self._declared()
 
-    def indexed(self, label: str, key: str, value: Value) -> list[tuple[str, str]]:
-        """(graph, node id) of the nodes in the heads of all graphs whose `key` has the value. O(found)."""
-        wanted = normalise(value)
-        low, high = value_bounds((label, key), wanted, wanted)
-        found = self._scan((label, key), low, high)
-        if exactly(wanted):
-            return found
-        return [(graph, node) for graph, node in found if same(self._value(graph, node, key), wanted)]
-
-    def indexed_range(
-        self, label: str, key: str, low: Value = None, high: Value = None
-    ) -> list[tuple[str, str]]:
-        """(graph, node id) in order of value, from `low` to `high`, both included and of one kind (numbers, texts or
-        times); without either, all. Numbers beyond 2**53 and texts beyond 100 bytes are told apart only so far."""
-        return self._scan((label, key), *value_bounds((label, key), normalise(low), normalise(high)))
-
-    def _value(self, graph: str, node: str, key: str) -> Value:
-        with self._backend.read() as txn:
-            place = self._cache.place(txn, graph)
-            found = None if place is None else self._cache.graph(txn, graph, place.tx).find(node)
-        return None if found is None else found.data.get(key)
-
-    def _scan(self, pair: Pair, low: bytes, high: bytes) -> list[tuple[str, str]]:
-        with self._backend.read() as txn:
-            if pair not in self._ledger.pairs(txn):
-                raise NotFound(f"no index on {pair[0]}.{pair[1]}", where="store", fix="declare_index it")
-            return list(self._ledger.index_entries(txn, low, high))
-
     def _declared(self) -> tuple[Pair, ...]:
         """The declared indices, as of now."""
         with self._backend.read() as txn:
             self._cache.catch_up(txn, txn.id())
         return self._cache.pairs
 
-    # -- care ----------------------------------------------------------------------------------------------
+    # -- pruning -------------------------------------------------------------------------------------------
 
-    def verify(self, progress: Callable[[int, int], None] | None = None) -> Report:
-        """Check every invariant of the store: every record, every root by replay, every persisted trie, every
-        index entry. `progress(done, total)` is called per graph."""
-        from itonami.graphstore.verify import verify
+    @property
+    def retention(self) -> Retention | None:
+        """Which versions are kept; None for all."""
+        with self._backend.read() as txn:
+            return Retention.from_json(self._ledger.setting(txn, "retention"))
 
-        return verify(self._backend, self._ledger, self._shelf, progress)
+    @retention.setter
+    def retention(self, policy: Retention | None) -> None:
+        fields = None if policy is None else policy.to_json()
+        self._backend.write(lambda txn: self._ledger.set(txn, "retention", fields))
+
+    def prune(self, graph: str | None = None, before: Point | None = None) -> Pruned:
+        """Drop the versions of a graph (of all, without one) that lie before a point in time; the version in force at
+        that point is kept. Without a point, what the `retention` policy no longer keeps. Tagged versions, and those
+        that forks start from, stay. Their commit records stay too. Space is reused; `compact` gives it back."""
+        names = self._names() if graph is None else [graph]
+        policy = self.retention if before is None else None
+        if before is None and policy is None:
+            raise InvalidValue(
+                "nothing says what to prune", fix="give a point in time, or set store.retention"
+            )
+        if before is not None and graph is None:
+            before = self._moment(before)
+        total = Pruned()
+        for name in names:
+            with self._backend.read() as txn:
+                horizon = self._horizon(txn, name, policy, before, exact=graph is not None)
+            if horizon:
+                total += self._pruner.prune(name, horizon)
+        return total
+
+    def _horizon(
+        self, txn: Reading, graph: str, policy: Retention | None, before: Point | None, *, exact: bool
+    ) -> int:
+        """The TxId of the first version to keep; 0 when nothing is to be dropped."""
+        name = self._ledger.name(txn, graph)
+        if name is None:
+            raise NotFound(f"there is no graph {graph!r}", where=f"store {self.name}")
+        if policy is not None:
+            return max(policy.horizon(self._ledger, txn, name.number, self._clock()), name.horizon)
+        assert before is not None
+        try:
+            return self._ledger.resolve(txn, graph, parse_point(before))
+        except VersionPruned:
+            return name.horizon  # that far already: the sweep goes on where it stopped
+        except NotFound:
+            if exact:
+                raise
+            return name.horizon  # all graphs are meant, and this one is younger
+
+    def _tidy(self) -> None:
+        """After a batch, in the committer's thread: let the policy have what it asks for of graphs whose trie was
+        just saved. It prunes up to a saved trie, so that it need not save another."""
+        graphs = self._writer.take_saved()
+        policy = self._cache.retention if graphs else None
+        if policy is None:
+            return
+        try:
+            for graph in graphs:
+                with self._backend.read() as txn:
+                    name = self._ledger.name(txn, graph)
+                    assert name is not None
+                    due = policy.horizon(self._ledger, txn, name.number, self._clock())
+                    root = self._ledger.root_at(txn, name.number, due)
+                if due and root is not None and root.tx > name.horizon:
+                    self._pruner.prune(graph, root.tx)
+        except ItonamiError as error:  # what was committed stands; the next batch tries again
+            warnings.warn(f"automatic pruning failed: {error}", stacklevel=2)
+
+
+def _check_interval(snapshot_every: int | None) -> None:
+    if snapshot_every is not None and snapshot_every < 1:
+        raise InvalidValue(f"snapshot_every must be at least 1, not {snapshot_every}")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from itonami.graphstore.errors import Conflict
 from itonami.graphstore.evolver import Evolver
-from itonami.graphstore.ledger import Write
 from itonami.graphstore.records import Event, Version
+from itonami.graphstore.write import OnConflict, Write
 
 if TYPE_CHECKING:
     from itonami.graphstore.store import Store
@@ -19,11 +19,14 @@ __all__ = ["Transaction"]
 class Transaction:
     """`with store.transaction(...) as graph:` gives an `Evolver`; `committed` is the version it became."""
 
-    def __init__(self, store: Store, graph: str, event: Event, expected: int | None) -> None:
+    def __init__(
+        self, store: Store, graph: str, event: Event, expected: int | None, on_conflict: OnConflict | None
+    ) -> None:
         self._store = store
         self._graph = graph
         self._event = event
         self._expected = expected
+        self._on_conflict = on_conflict
         self._version = 0
         self._evolver: Evolver | None = None
         self.committed: Version | None = None
@@ -38,7 +41,9 @@ class Transaction:
     def _write(self) -> Write:
         assert self._evolver is not None
         after, delta = self._evolver.persistent(), self._evolver.delta()
-        return self._store.prepare(self._graph, self._version + 1, after, delta, [self._event])
+        return self._store.prepare(
+            self._graph, self._version + 1, after, delta, [self._event], on_conflict=self._on_conflict
+        )
 
     def __enter__(self) -> Evolver:
         return self._begin()
@@ -56,4 +61,6 @@ class Transaction:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
-            (self.committed,) = await self._store.commit_async([self._write()])
+            write = self._write()
+            await self._store.room()
+            (self.committed,) = await self._store.commit_async([write])

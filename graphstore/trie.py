@@ -21,6 +21,7 @@ from typing import Any, Protocol, Union
 from blake3 import blake3
 
 from itonami.graphstore.codec import array, byte_string, encode
+from itonami.graphstore.errors import InvalidValue
 
 __all__ = ["Branch", "Item", "Leaf", "Stub", "Tree", "delete", "differing", "get", "items", "put", "root"]
 
@@ -38,21 +39,23 @@ class Item(Protocol):
     """A record: what lies at a leaf. `path` is its key in hex, `record` its canonical bytes."""
 
     @property
+    def id(self) -> str: ...
+    @property
     def path(self) -> str: ...
     @property
     def record(self) -> bytes: ...
 
 
 class Leaf:
-    """One record. `location` is where the store keeps it, or None."""
+    """One record. `location` is where the store that read or wrote this very object keeps it, or None."""
 
     __slots__ = ("_hash", "item", "location", "path")
 
-    def __init__(self, path: str, item: Any, location: int | None = None) -> None:
+    def __init__(self, path: str, item: Any, location: int | None = None, hash: bytes | None = None) -> None:
         self.path = path
         self.item = item
         self.location = location
-        self._hash: bytes | None = None
+        self._hash = hash
 
     @property
     def encoded(self) -> bytes:
@@ -70,11 +73,17 @@ class Branch:
 
     __slots__ = ("_hash", "children", "location", "path")
 
-    def __init__(self, path: str, children: dict[str, Subtree], location: int | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        children: dict[str, Subtree],
+        location: int | None = None,
+        hash: bytes | None = None,
+    ) -> None:
         self.path = path
         self.children = children
         self.location = location
-        self._hash: bytes | None = None
+        self._hash = hash
 
     @property
     def encoded(self) -> bytes:
@@ -135,10 +144,16 @@ def get(tree: Tree, path: str) -> Any:
 
 
 def put(tree: Tree, path: str, item: Any) -> Leaf | Branch:
-    """The tree with `item` at `path`, a new one or in place of what was there. O(log n)."""
+    """The tree with `item` at `path`, a new one or in place of what was there. Two ids whose hashes share the prefix
+    that makes the path cannot both be kept: `InvalidValue`. O(log n)."""
     if tree is None:
         return Leaf(path, item)
     if tree.path == path:
+        if tree.item.id != item.id:  # type: ignore[union-attr]
+            raise InvalidValue(
+                f"the ids {tree.item.id!r} and {item.id!r} share a hash prefix",  # type: ignore[union-attr]
+                fix="choose another id",
+            )
         return Leaf(path, item)
     if type(tree) is Branch and path.startswith(tree.path):
         nibble = path[len(tree.path)]

@@ -37,10 +37,14 @@ def conformance() -> Path:
     return CONFORMANCE
 
 
-@pytest.fixture
-def store(tmp_path):
-    """A real LMDB store."""
+@pytest.fixture(params=["lmdb", "memory"])
+def store(request, tmp_path):
+    """A store, on a real LMDB file and in memory: whatever holds of one holds of both."""
     from itonami.graphstore import Store
 
-    with Store.open(tmp_path / "state.itonami", snapshot_every=4) as opened:
+    if request.param == "memory":
+        opened = Store.memory(snapshot_every=4)
+    else:
+        opened = Store.open(tmp_path / "state.itonami", snapshot_every=4)
+    with opened:
         yield opened

@@ -3,6 +3,7 @@
 import networkx
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from strategies import apply_edits, edited, edits, graphs
 
 from itonami.graphstore import Delta, Graph, Head, InvalidValue, NotFound
@@ -137,3 +138,42 @@ def test_values_handed_in_and_out_cannot_change_the_graph():
         graph.node("a").properties["x"] = 4
     assert graph.node("a")["x"] == [1, {"k": [2]}]
     assert Graph().replaced(graph.items()).root == root
+
+
+@given(graphs, st.lists(edits(), max_size=4))
+def test_lookups_that_follow_a_graph_are_those_derived_anew(graph, steps):
+    graph.lookup()
+    for step in steps:
+        graph = edited(graph, step)
+    anew = Graph(graph.top)
+    assert len(graph) == len(anew)
+    assert list(graph.nodes()) == list(anew.nodes())
+    assert list(graph.edges()) == list(anew.edges())
+    for label in "ABC":
+        assert list(graph.nodes(label)) == list(anew.nodes(label))
+        assert list(graph.edges(label)) == list(anew.edges(label))
+    for node in anew.nodes():
+        assert list(graph.into(node.id)) == list(anew.into(node.id))
+    assert graph.lookup().nodes_by_label.keys() == anew.lookup().nodes_by_label.keys()
+
+
+def test_ids_that_share_a_hash_prefix_are_told_apart_or_refused(monkeypatch):
+    from itonami.graphstore import element, graph, secondary
+
+    for module in (element, graph, secondary):
+        monkeypatch.setattr(module, "hashed", lambda text: text[0].encode().hex().zfill(32))
+    evolver = Graph().evolver()
+    evolver.add_node(id="apple")
+    first = evolver.persistent()
+    assert "avocado" not in first
+    with pytest.raises(NotFound):
+        first.node("avocado")
+    evolver = first.evolver()
+    evolver.add_node(id="avocado")
+    with pytest.raises(InvalidValue, match="hash prefix"):
+        evolver.persistent()
+    twins = Graph().evolver()
+    twins.add_node(id="berry")
+    twins.add_node(id="banana")
+    with pytest.raises(InvalidValue, match="hash prefix"):
+        twins.persistent()

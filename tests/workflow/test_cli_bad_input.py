@@ -14,7 +14,8 @@ import pytest
 from cli_process import Commands, ended, started
 
 from itonami.graphstore import Store
-from itonami.graphstore.backend import FORMAT, create_store
+from itonami.graphstore.backend import FORMAT
+from itonami.graphstore.environment import create_store
 
 ACTIVITIES = """
 from itonami.workflow import activity

@@ -7,7 +7,7 @@ import pytest
 from flows import act, events, eventually, flow, par, saga, seq, status, until
 
 from itonami.graphstore import Corrupt, Store, StoreFull
-from itonami.graphstore.backend import Backend
+from itonami.graphstore.environment import Environment
 from itonami.workflow import Engine, RunEnded, activity
 from itonami.workflow.engine import inbox, rebuild
 
@@ -31,7 +31,7 @@ class Bench:
         @activity
         async def large(ctx, size: int) -> dict:
             self.performed.append(ctx.step)
-            return {"by": ctx.step, "load": "x" * size}
+            return {"by": ctx.step, "load": {f"{ctx.step} {n}": n for n in range(size // 10)}}
 
         self.activities = (work, hang, large)
 
@@ -135,7 +135,7 @@ async def test_a_full_store_is_told_to_whoever_waits_and_loses_nothing_acknowled
         act("work", id="a"), *(act("large", id=f"l{n}", input_mapping={"size": 300_000}) for n in range(12))
     )
     room = {"map_bytes": 1 << 22, "max_map_bytes": 1 << 22}
-    store = Store(Backend.open(path, create=True, **room), snapshot_every=64)
+    store = Store(Environment.open(path, create=True, **room))
     engine = Engine.open(store, bench.activities)
     async with engine:
         run = await engine.start(flow(strategy, outputs=["by"]), id="r")
@@ -143,7 +143,7 @@ async def test_a_full_store_is_told_to_whoever_waits_and_loses_nothing_acknowled
             await run.result()
         with pytest.raises(StoreFull):
             for n in range(100):
-                await engine.start(flow(act("work"), inputs=["x"]), {"x": "y" * 200_000}, id=f"other-{n}")
+                await engine.start(flow(act("work"), inputs=["x"]), {"x": f"{n:04}" * 50_000}, id=f"other-{n}")
         assert engine._drivers.keys() <= {f"other-{n}" for n in range(100)}
     store.close()
     acknowledged = [id for id, state in statuses_of(path, "r").items() if state == "succeeded"]

@@ -192,8 +192,7 @@ def _rehearse(run: str, definition: Definition, inputs: dict[str, Any]) -> None:
     takes are refused before there is one. O(definition)."""
     from datetime import UTC, datetime
 
-    from itonami.graphstore import Entry
-    from itonami.graphstore.ledger import Write, check_size
+    from itonami.graphstore.write import Write, check_size
     from itonami.workflow.definition import InputError
     from itonami.workflow.engine import RunState, requests
     from itonami.workflow.engine.program import Program
@@ -203,8 +202,8 @@ def _rehearse(run: str, definition: Definition, inputs: dict[str, Any]) -> None:
     state = RunState(run, program, 0, program.graph, program.head())
     try:
         made = state.derive([requests.start(inputs, None, now)], now)
-        entry = Entry(run, made.version, made.after.root, made.events, made.delta, (program.name, 1))
-        check_size([Write(entry, entry.encoded(), made.after)])
+        base = program.name, 1
+        check_size([Write.make(run, made.version, made.after, made.delta, made.events, base=base)])
     except InvalidValue as error:
         fix = error.fix or "pass something smaller"
         raise InputError(

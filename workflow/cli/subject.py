@@ -13,10 +13,13 @@ import typer
 from itonami.graphstore import InvalidValue, NotFound, Store
 from itonami.graphstore.points import parse_point
 
-__all__ = ["ENDED", "LOOK_INTERVAL_S", "checked_point", "found", "found_run", "opened"]
+__all__ = ["ENDED", "LOOK_INTERVAL_S", "POINTS", "checked_point", "found", "found_run", "opened"]
 
 ENDED = frozenset({"succeeded", "failed", "cancelled", "terminated", "timed_out"})
 """The states in which a run stays."""
+
+POINTS = "A point in time: 42, HEAD~3, TAG name, an ISO time."
+"""What the options that take one say."""
 
 LOOK_INTERVAL_S = 0.05
 """How often LMDB's last transaction is looked at, where another process is waited for."""
@@ -39,7 +42,7 @@ def found(store: Store, graph: str) -> str:
         known = islice((name for name in names if not name.startswith(_OWN)), _OFFERED)
         raise NotFound(
             f"there is no run {graph!r}",
-            where=f"store {store.path}",
+            where=f"store {store.name}",
             fix=nearest(graph, known, "nothing has run there yet"),
         )
     return graph
@@ -48,7 +51,7 @@ def found(store: Store, graph: str) -> str:
 def found_run(store: Store, run: str) -> str:
     """As `found`, for what only a run can answer."""
     if store.at(found(store, run)).header.get("kind") != "run":
-        raise NotFound(f"{run!r} is a graph, not a run", where=f"store {store.path}", fix="see `itonami ps`")
+        raise NotFound(f"{run!r} is a graph, not a run", where=f"store {store.name}", fix="see `itonami ps`")
     return run
 
 

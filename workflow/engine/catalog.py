@@ -99,7 +99,7 @@ class Catalog:
         graph = self._store.at(run)
         header, node = graph.header, graph.find(DEFINITION)
         if node is None or header.get("kind") != "run":
-            raise NotFound(f"{run!r} is no run", where=f"store {self._store.path}")
+            raise NotFound(f"{run!r} is no run", where=f"store {self._store.name}")
         key = f"{header['rules']} {node.data['source']}"
         if key not in self._programs:
             definition = parse_definition(json.loads(node.data["source"]))
@@ -128,7 +128,7 @@ class Catalog:
                 f"no workflow {workflow!r}"
                 + (f" of version {version!r}" if version else "")
                 + " is registered",
-                where=f"store {self._store.path}",
+                where=f"store {self._store.name}",
                 fix="run it from its file once",
             )
         return json.loads(graphs[-1].node(DEFINITION).data["source"])

@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from itonami.graphstore import HEADER, Conflict, InvalidValue, ItonamiError, Store, Version
 from itonami.graphstore.committer import Outcome
-from itonami.graphstore.ledger import Write
+from itonami.graphstore.write import Write
 from itonami.rules import NotQuiescent
 from itonami.workflow.activities import ActivityContext, Registry, describe
 from itonami.workflow.definition import MappingError

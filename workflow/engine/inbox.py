@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from itonami.graphstore import Event, InvalidValue, NotFound, Store
-from itonami.graphstore.ledger import Write
+from itonami.graphstore.write import Write
 from itonami.workflow.engine import requests
 from itonami.workflow.engine.effects import ENDED
 from itonami.workflow.engine.requests import Request
@@ -64,7 +64,7 @@ def post(store: Store, run: str, kind: str, body: dict[str, Any]) -> None:
     meaning(kind, body, datetime.now(UTC))
     header = store.at(run).header
     if header.get("kind") != "run":
-        raise NotFound(f"{run!r} is no run", where=f"store {store.path}")
+        raise NotFound(f"{run!r} is no run", where=f"store {store.name}")
     if header["status"] in ENDED:
         return
     store.declare_index(*KIND)

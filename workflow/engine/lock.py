@@ -18,13 +18,15 @@ __all__ = ["EngineLock"]
 
 
 class EngineLock:
-    """Held from `acquire` to `release`. Raises `StoreBusy`, naming the holder."""
+    """Held from `acquire` to `release`. Raises `StoreBusy`, naming the holder. A store in memory needs none."""
 
-    def __init__(self, store: Path) -> None:
-        self._path = store / "engine.lock"
+    def __init__(self, store: Path | None) -> None:
+        self._path = None if store is None else store / "engine.lock"
         self._handle: int | None = None
 
     def acquire(self) -> None:
+        if self._path is None:
+            return
         handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -17,17 +17,25 @@ __all__ = ["rebuild"]
 
 
 def rebuild(store: Store, run: str, progress: Callable[[int], None] | None = None) -> Graph:
-    """The head of a run, rebuilt from its events. Raises `Corrupt` at the first transaction whose reasons do not
-    lead to its recorded delta and root. O(events)."""
-    graph, head, rules = Graph(), Head(), None
+    """The head of a run, rebuilt from its events; of a run whose past was pruned, from the first version that was
+    kept. Raises `Corrupt` at the first transaction whose reasons do not lead to its recorded delta and root.
+    O(events)."""
+    graph, head, rules, pruned = Graph(), Head(), None, False
     for number, commit in enumerate(store.entries(run), start=1):
         entry = commit.entry(run)
         where = f"run {run!r} at TX {commit.tx}"
+        if entry.pruned:
+            pruned = True
+            continue
+        if pruned:
+            graph, pruned = store.at(run, commit.tx), False
+            head = Head.of(graph)
+            continue
         if entry.base is not None:
             graph = store.at(*entry.base)
             head = Head.of(graph)
         if graph.header.get("kind") not in ("definition", "run"):
-            raise NotFound(f"{run!r} is no run", where=f"store {store.path}")
+            raise NotFound(f"{run!r} is no run", where=f"store {store.name}")
         if rules is None:
             rules = stored_rules(store, str(graph.header["rules"]))
         fired = [(e.rule, e.match or (), e.data or {}) for e in entry.events if e.rule is not None]

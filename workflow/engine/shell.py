@@ -185,7 +185,7 @@ class Engine:
     def run(self, id: str) -> Run:
         """A run of this store, else `NotFound`."""
         if id not in self._drivers and self.store.at(id).header.get("kind") != "run":
-            raise NotFound(f"{id!r} is no run", where=f"store {self.store.path}")
+            raise NotFound(f"{id!r} is no run", where=f"store {self.store.name}")
         return Run(self, id)
 
     def runs(self, **header: Any) -> list[Version]:

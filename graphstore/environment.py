@@ -1,0 +1,465 @@
+"""The backend on LMDB: creation, opening, transactions, the map's growth, nothing else.
+
+Creation is done in a temporary directory beside the target, synced and renamed, because LMDB's own creation is not
+crash safe: a store either exists whole or not at all. Both LMDB syncs stay on; that is the only mode that lost
+nothing in simulated power cuts. Read transactions are short: the gate below lets the map grow between them, since
+LMDB may only change the map when no transaction of the process is open (lmdb.h, mdb_env_set_mapsize).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import lmdb
+
+from itonami.graphstore.backend import FORMAT, TABLES, first_settings
+from itonami.graphstore.errors import (
+    Corrupt,
+    InvalidValue,
+    NotAStore,
+    StoreBusy,
+    StoreClosed,
+    StoreFull,
+    UnsupportedFormat,
+)
+
+__all__ = ["DATA_FILE", "LOCK_FILE", "Environment", "create_store", "sync_directory"]
+
+INITIAL_MAP_BYTES = 1 << 28
+MAXIMUM_MAP_BYTES = 1 << 44
+DATA_FILE, LOCK_FILE = "data.mdb", "lock.mdb"
+_MAGIC_AT, _MAGIC = 16, (0xBEEFC0DE).to_bytes(4, sys.byteorder)
+_MAX_READERS = 1024
+_DISK_REFUSALS = ("No space left", "Input/output error", "File too large", "quota")  # a short write is EIO
+
+Item = tuple[bytes, bytes]
+T = TypeVar("T")
+
+
+class _Gate:
+    """Many may pass, or one may have it shut: readers against the growth of the map."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._inside = 0
+        self._shut = False
+        self._mine = threading.local()  # how often this thread is inside: it may enter again
+
+    @property
+    def inside(self) -> bool:
+        """Whether this thread is inside."""
+        return bool(getattr(self._mine, "depth", 0))
+
+    @contextmanager
+    def passing(self) -> Iterator[None]:
+        """Be inside for a while; nested, it costs nothing."""
+        depth = getattr(self._mine, "depth", 0)
+        if not depth:
+            with self._condition:
+                while self._shut:
+                    self._condition.wait()
+                self._inside += 1
+        self._mine.depth = depth + 1
+        try:
+            yield
+        finally:
+            self._mine.depth -= 1  # counted, not restored: readers need not end in the order they began
+            if not self._mine.depth:
+                with self._condition:
+                    self._inside -= 1
+                    if not self._inside:
+                        self._condition.notify_all()
+
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        """Step out for a moment, unless this thread was inside before."""
+        if self._mine.depth > 1:
+            yield
+            return
+        with self._condition:
+            self._inside -= 1
+            self._condition.notify_all()
+        self._mine.depth = 0
+        try:
+            yield
+        finally:
+            with self._condition:
+                while self._shut:
+                    self._condition.wait()
+                self._inside += 1
+            self._mine.depth = 1
+
+    @contextmanager
+    def shut(self) -> Iterator[None]:
+        """Have it alone: wait until nobody is inside, and let nobody in."""
+        if self.inside:
+            raise InvalidValue("this thread is still reading", fix="leave the `read` block first")
+        with self._condition:
+            while self._shut:
+                self._condition.wait()
+            self._shut = True
+            while self._inside:
+                self._condition.wait()
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._shut = False
+                self._condition.notify_all()
+
+
+class _Transaction:
+    """The tables, in one LMDB transaction: `backend.Reading`, and `backend.Writing` in a write transaction."""
+
+    __slots__ = ("_tables", "_txn")
+
+    def __init__(self, txn: lmdb.Transaction, tables: dict[str, Any]) -> None:
+        self._txn = txn
+        self._tables = tables
+
+    def id(self) -> int:
+        return int(self._txn.id())
+
+    def get(self, table: str, key: bytes) -> bytes | None:
+        found: Any = self._txn.get(key, db=self._tables[table])
+        return found  # type: ignore[no-any-return]
+
+    def floor(self, table: str, key: bytes) -> Item | None:
+        cursor = self._back(table, key)
+        return None if cursor is None else cursor.item()
+
+    def last(self, table: str) -> Item | None:
+        cursor: Any = self._txn.cursor(db=self._tables[table])
+        return cursor.item() if cursor.last() else None
+
+    def scan(self, table: str, start: bytes = b"") -> Iterator[Item]:
+        cursor: Any = self._txn.cursor(db=self._tables[table])
+        here = cursor.set_range(start) if start else cursor.first()
+        return iter(cursor.iternext()) if here else iter(())
+
+    def scan_back(self, table: str, start: bytes) -> Iterator[Item]:
+        cursor = self._back(table, start)
+        return iter(()) if cursor is None else iter(cursor.iterprev())
+
+    def count(self, table: str) -> int:
+        return int(self._txn.stat(self._tables[table])["entries"])
+
+    def put(self, table: str, key: bytes, value: bytes) -> None:
+        self._txn.put(key, value, db=self._tables[table])
+
+    def append(self, table: str, key: bytes, value: bytes) -> None:
+        if not self._txn.put(key, value, db=self._tables[table], append=True):
+            raise Corrupt(f"table {table} has an entry at or after {key.hex()} already")
+
+    def delete(self, table: str, key: bytes) -> bool:
+        return bool(self._txn.delete(key, db=self._tables[table]))
+
+    def _back(self, table: str, key: bytes) -> Any:
+        """A cursor at the last entry at or before `key`, or None."""
+        cursor = self._txn.cursor(db=self._tables[table])
+        here = (cursor.key() == key or cursor.prev()) if cursor.set_range(key) else cursor.last()
+        return cursor if here else None
+
+
+class Environment:
+    """One opened LMDB environment: a `backend.Backend`."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        read_only: bool = False,
+        durable: bool = True,
+        map_bytes: int = INITIAL_MAP_BYTES,
+        max_map_bytes: int = MAXIMUM_MAP_BYTES,
+    ) -> None:
+        self.path = path
+        self.read_only = read_only
+        self._max_map_bytes = max_map_bytes
+        self._gate = _Gate()
+        self._pid = os.getpid()
+        self._open = True
+        _check_file(path / DATA_FILE)
+        try:
+            if not (path / LOCK_FILE).exists():  # nobody has it open: look without leaving a lock file
+                with lmdb.open(str(path), max_dbs=1, readonly=True, lock=False, create=False) as env:
+                    _check_format(env, path)
+            self.env = lmdb.open(
+                str(path),
+                map_size=max(map_bytes, (path / DATA_FILE).stat().st_size),
+                max_dbs=len(TABLES),
+                max_readers=_MAX_READERS,
+                readonly=read_only,
+                create=False,
+                sync=durable,
+                metasync=durable,
+            )
+            try:
+                self.env.reader_check()  # readers that were killed would pin pages
+                _check_format(self.env, path)
+                self._tables = {name: self.env.open_db(name.encode(), create=False) for name in TABLES}
+            except BaseException:
+                self.env.close()
+                raise
+        except lmdb.Error as error:
+            raise _translated(error, path) from error
+
+    @classmethod
+    def open(cls, path: Path, *, create: bool, snapshot_every: int = 64, **settings: Any) -> Environment:
+        """Open the store at `path`, making it first when `create` and nothing is there."""
+        if not (path / DATA_FILE).exists():
+            _check_vacant(path, create)
+            create_store(path, snapshot_every=snapshot_every)
+        return cls(path, **settings)
+
+    @property
+    def name(self) -> str:
+        return str(self.path)
+
+    # -- transactions --------------------------------------------------------------------------------------
+
+    @contextmanager
+    def read(self) -> Iterator[_Transaction]:
+        """A short read transaction: a consistent view, to be left soon."""
+        with self._gate.passing():
+            txn = self._begun()
+            try:
+                yield _Transaction(txn, self._tables)
+            except lmdb.Error as error:
+                raise _translated(error, self.path) from error
+            finally:
+                txn.abort()
+
+    def _begun(self) -> lmdb.Transaction:
+        """A read transaction. Where another process grew the file beyond this one's map, none can begin until the map
+        is as large, so this thread steps out of the gate for that."""
+        while True:
+            self.check_usable()
+            try:
+                return self.env.begin()
+            except lmdb.MapResizedError as error:
+                with self._gate.outside():
+                    self._grow(error)
+            except lmdb.Error as error:
+                raise _translated(error, self.path) from error
+
+    def write(self, work: Callable[[_Transaction], T]) -> T:
+        """Run `work` in a write transaction and commit it durably; when the map is full, grow it and run
+        `work` again. Nothing of a failed transaction stays."""
+        if self.read_only:
+            raise InvalidValue(
+                "the store was opened read-only", where=str(self.path), fix="open it for writing"
+            )
+        while True:
+            try:
+                with self._gate.passing():
+                    self.check_usable()
+                    with self.env.begin(write=True) as txn:
+                        return work(_Transaction(txn, self._tables))
+            except (lmdb.MapFullError, lmdb.MapResizedError) as error:
+                self._grow(error)
+            except lmdb.Error as error:
+                raise _translated(error, self.path) from error
+
+    def _grow(self, cause: lmdb.Error) -> None:
+        with self._gate.shut():
+            if isinstance(cause, lmdb.MapResizedError):
+                self.env.set_mapsize(0)
+                return
+            size = self.env.info()["map_size"]
+            if size >= self._max_map_bytes:
+                raise StoreFull(
+                    f"the map has reached its limit of {self._max_map_bytes} bytes",
+                    where=str(self.path),
+                    fix="open the store with a larger limit, or prune it",
+                ) from cause
+            self.env.set_mapsize(min(size * 2, self._max_map_bytes))
+
+    def last_id(self) -> int:
+        """The number of the last transaction of any process: the one cheap way to see foreign commits."""
+        with self._gate.passing():
+            self.check_usable()
+            return int(self.env.info()["last_txnid"])
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of the file, of the map, of the pages in use, and of each table."""
+        with self._gate.passing():
+            self.check_usable()
+            info, page = self.env.info(), self.env.stat()["psize"]
+            with self.env.begin() as txn:
+                tables = {name: txn.stat(table) for name, table in self._tables.items()}
+        sizes = {
+            "file": (self.path / DATA_FILE).stat().st_size,
+            "map": info["map_size"],
+            "pages": page * (info["last_pgno"] + 1),
+        }
+        for name, stat in tables.items():
+            sizes[name] = page * (stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"])
+        sizes["used"] = sum(sizes[name] for name in tables)
+        return sizes
+
+    def copy(self, target: Path) -> None:
+        """A compact copy into an empty directory, consistent while writers go on, then synced. It reads in one LMDB
+        transaction, so pages freed meanwhile are reused only afterwards."""
+        with self._gate.passing():
+            self.check_usable()
+            try:
+                self.env.copy(str(target), compact=True)
+            except lmdb.Error as error:
+                raise _translated(error, target) from error
+        sync_file(target / DATA_FILE)
+        sync_directory(target)
+
+    @staticmethod
+    def peek(path: Path) -> int:
+        """The number of the last transaction, read without joining those that have it open."""
+        with lmdb.open(str(path), readonly=True, lock=False, create=False) as env:
+            return int(env.info()["last_txnid"])
+
+    def __enter__(self) -> Environment:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the environment. Further use is `StoreClosed`."""
+        if self._open and os.getpid() == self._pid:
+            with self._gate.shut():
+                self._open = False
+                self.env.close()
+
+    @property
+    def forked(self) -> bool:
+        """Whether this process is a fork of the one that opened it."""
+        return os.getpid() != self._pid
+
+    def check_usable(self) -> None:
+        """Raise `StoreClosed` when closed, or when this process was forked from the opener."""
+        if not self._open:
+            raise StoreClosed("the store is closed", where=str(self.path))
+        if os.getpid() != self._pid:
+            raise StoreClosed(
+                "the store was opened before this process was forked",
+                where=str(self.path),
+                fix="open it again in the child",
+            )
+
+
+def _check_file(file: Path) -> None:
+    """LMDB makes a database of an empty file, so a file must first prove to be one: by the magic number of its
+    first meta page (mdb.c, MDB_meta)."""
+    with file.open("rb") as handle:
+        start = handle.read(_MAGIC_AT + 4)
+    if start[_MAGIC_AT:] != _MAGIC:
+        raise NotAStore("data.mdb is no LMDB file", where=str(file.parent), fix="choose another path")
+
+
+def _check_format(env: lmdb.Environment, path: Path) -> None:
+    """The environment holds a store of a format that this code reads."""
+    meta = env.open_db(b"meta", create=False)
+    with env.begin() as txn:
+        found = txn.get(b"format", db=meta)
+    if found is None:
+        raise NotAStore("the LMDB file holds no Itonami store", where=str(path), fix="choose another path")
+    if int(found) > FORMAT:
+        raise UnsupportedFormat(
+            f"the store has format {int(found)}, this version reads up to {FORMAT}",
+            where=str(path),
+            fix="open it with a newer itonami",
+        )
+
+
+def create_store(path: Path, *, format: int = FORMAT, snapshot_every: int = 64) -> None:
+    """Make an empty store: in a temporary directory, synced, then renamed into place."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except OSError as error:
+        raise NotAStore(
+            f"no store can be made there: {error.strerror}", where=str(path), fix="choose another path"
+        ) from error
+    try:
+        with lmdb.open(str(scratch), map_size=INITIAL_MAP_BYTES, max_dbs=len(TABLES)) as env:
+            tables = {name: env.open_db(name.encode()) for name in TABLES}
+            with env.begin(write=True) as txn:
+                for name, value in first_settings(snapshot_every, format).items():
+                    txn.put(name, value, db=tables["meta"])
+            env.sync(True)
+        (scratch / LOCK_FILE).unlink(missing_ok=True)
+        sync_directory(scratch)
+        try:
+            scratch.rename(path)
+        except OSError:
+            if not (path / DATA_FILE).exists():  # else another process was first: its store is the store
+                raise
+        sync_directory(path.parent)
+    except lmdb.Error as error:
+        raise _translated(error, path) from error
+    except OSError as error:
+        raise NotAStore(
+            f"no store can be made there: {error.strerror}", where=str(path), fix="choose another path"
+        ) from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _check_vacant(path: Path, create: bool) -> None:
+    if not path.exists():
+        if create:
+            return
+        raise NotAStore(
+            "there is no store", where=str(path), fix="check the path, or start a run to make one"
+        )
+    if not path.is_dir():
+        raise NotAStore("this is a file, not a store", where=str(path), fix="name the store's directory")
+    if not create or any(path.iterdir()):
+        raise NotAStore(
+            f"the directory holds no {DATA_FILE}: it is no store", where=str(path), fix="choose another path"
+        )
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory durable."""
+    sync_file(path)
+
+
+def sync_file(path: Path) -> None:
+    """Make a file durable."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _translated(error: lmdb.Error, path: Path) -> Exception:
+    """LMDB's errors in our words."""
+    where = str(path)
+    if "already open" in str(error):
+        return StoreBusy(
+            "the store is already open in this process", where=where, fix="share that Store object"
+        )
+    if isinstance(error, lmdb.InvalidError | lmdb.VersionMismatchError):
+        return NotAStore("data.mdb is no LMDB file of this kind", where=where)
+    if isinstance(error, lmdb.CorruptedError | lmdb.PageNotFoundError | lmdb.BadTxnError):
+        return Corrupt(f"LMDB found damage: {error}", where=where, fix="restore a backup")
+    if isinstance(error, lmdb.DiskError) or any(sign in str(error) for sign in _DISK_REFUSALS):
+        return StoreFull(f"the disk refused the write: {error}", where=where, fix="make room and try again")
+    if isinstance(error, lmdb.BadValsizeError):
+        return InvalidValue("a key has 1 to 511 bytes", where=where)
+    if "would deadlock" in str(error):
+        return InvalidValue("a write began inside a write of the same thread", where=where)
+    if isinstance(error, lmdb.NotFoundError):
+        return NotAStore("the LMDB file holds no Itonami store", where=where)
+    if isinstance(error, lmdb.LockError | lmdb.ReadersFullError):
+        return StoreBusy(f"LMDB: {error}", where=where)
+    return Corrupt(f"LMDB: {error}", where=where)

@@ -8,7 +8,7 @@ with Store.open("state.itonami") as store:
 
 from pyrsistent import freeze, thaw
 
-from itonami.graphstore.delta import Change, Delta
+from itonami.graphstore.delta import Change, Delta, EdgeChange
 from itonami.graphstore.errors import (
     Conflict,
     Corrupt,
@@ -25,7 +25,10 @@ from itonami.graphstore.errors import (
 from itonami.graphstore.evolver import Evolver
 from itonami.graphstore.graph import HEADER, Edge, Graph, GraphView, Node
 from itonami.graphstore.head import Head
+from itonami.graphstore.note import Checkpoint, Signer, Verifier
 from itonami.graphstore.points import Point
+from itonami.graphstore.proof import ProofFailed, StateProof
+from itonami.graphstore.proof import check as check_proof
 from itonami.graphstore.pruning import Pruned, Retention
 from itonami.graphstore.reading import View
 from itonami.graphstore.records import Commit, Entry, Event, Version
@@ -38,11 +41,13 @@ __all__ = [
     "HEADER",
     "Attempt",
     "Change",
+    "Checkpoint",
     "Commit",
     "Conflict",
     "Corrupt",
     "Delta",
     "Edge",
+    "EdgeChange",
     "Entry",
     "Event",
     "Evolver",
@@ -56,20 +61,25 @@ __all__ = [
     "NotFound",
     "OnConflict",
     "Point",
+    "ProofFailed",
     "Pruned",
     "Rebased",
     "Report",
     "Retention",
+    "Signer",
+    "StateProof",
     "Store",
     "StoreBusy",
     "StoreClosed",
     "StoreFull",
     "UnsupportedFormat",
+    "Verifier",
     "Version",
     "VersionPruned",
     "View",
     "Watch",
     "Write",
+    "check_proof",
     "freeze",
     "thaw",
 ]

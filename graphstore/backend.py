@@ -118,8 +118,11 @@ class Backend(Protocol):
     def forked(self) -> bool:
         """Whether this process is a fork of the one that opened it."""
 
+    def damage(self, progress: Callable[[int, int], None] | None = None) -> list[str]:
+        """What is wrong with the medium, as sentences: without any, all the rest can be relied on."""
+
     def sizes(self) -> dict[str, int]:
-        """Bytes: `file`, `map`, `used` (pages that hold data) and one entry per table."""
+        """Bytes: `file`, `map`, `pages` (all that the medium has), `used` (those with data), and one entry a table."""
 
     def copy(self, target: Path) -> None:
         """Write a compact copy, consistent and synced, while writers go on."""

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from itonami.graphstore.backend import Backend
-from itonami.graphstore.environment import DATA_FILE, LOCK_FILE, Environment, sync_directory
+from itonami.graphstore.creation import DATA_FILE, LOCK_FILE, sync_directory
+from itonami.graphstore.environment import Environment
 from itonami.graphstore.errors import InvalidValue, NotAStore, StoreBusy, StoreFull
 from itonami.graphstore.ledger import Ledger, Name
 

@@ -10,9 +10,10 @@ over whole seconds, or over a float when it carries microseconds. The law:
 The encoder is our own because it runs on every commit: it takes a quarter of the time of cbor2's canonical
 mode, which is its oracle in the tests. Decoding is cbor2's.
 
-Large values go by hash. In a record, a text, byte string or list of 256 encoded bytes and more that is the value of a
-map is replaced by a reference: tag 0x49544E4D over the BLAKE3 of its encoding, the *payload*, which is kept beside.
-A caller's value cannot hold a reference, so none can be forged. Nothing of graphs may live here.
+Large values go by hash. In records and bodies, a text, byte string or list of 256 encoded bytes and more that is a
+value of a map is replaced by a reference (a list goes as a whole, nothing within it): tag 0x49544E4D over the BLAKE3 of
+its encoding, the *payload*, which is kept beside. A caller's value cannot hold a reference, so none can be forged.
+Nothing of graphs may live here.
 """
 
 from __future__ import annotations
@@ -307,13 +308,21 @@ def array(*items: bytes) -> bytes:
     return (_ARRAYS[size] if size < 256 else _head(_ARRAY, size)) + b"".join(items)
 
 
+def _refuse_sharing(*_: Any) -> Value:
+    raise ValueError("values that are shared within the bytes are no values here")
+
+
+_NOT_SHARED = dict.fromkeys((25, 28, 29, 256), _refuse_sharing)
+"""Tags by which a few bytes become a value of any size (RFC 8949 registry: stringref, shareable, sharedref)."""
+
+
 def load(data: bytes, payload: Callable[[bytes], Value] | None = None) -> Value:
     """Decode bytes that this process or an audited store wrote: no proof of canonical form is asked. `payload` gives
     the value behind a reference, by address."""
     try:
         if payload is None or PAYLOAD_MARK not in data:
-            return cbor2.loads(data)
-        return cbor2.loads(data, tag_hook=partial(_resolved, payload))
+            return cbor2.loads(data, semantic_decoders=_NOT_SHARED)
+        return cbor2.loads(data, tag_hook=partial(_resolved, payload), semantic_decoders=_NOT_SHARED)
     except (cbor2.CBORDecodeError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         if isinstance(error.__cause__, Corrupt):
             raise error.__cause__ from None
@@ -342,6 +351,7 @@ def decode(data: bytes) -> Value:
             allow_indefinite=False,
             allow_duplicate_keys=False,
             strict_hashable_types=True,
+            semantic_decoders=_NOT_SHARED,
         )
     except (cbor2.CBORDecodeError, ValueError, OverflowError, TypeError) as error:
         raise InvalidValue(f"the bytes are no canonical CBOR: {error}") from error

@@ -1,18 +1,14 @@
-"""The backend on LMDB: creation, opening, transactions, the map's growth, nothing else.
+"""The backend on LMDB: opening, transactions, the map's growth, nothing else.
 
-Creation is done in a temporary directory beside the target, synced and renamed, because LMDB's own creation is not
-crash safe: a store either exists whole or not at all. Both LMDB syncs stay on; that is the only mode that lost
-nothing in simulated power cuts. Read transactions are short: the gate below lets the map grow between them, since
-LMDB may only change the map when no transaction of the process is open (lmdb.h, mdb_env_set_mapsize).
+Both LMDB syncs stay on: that is the only mode that lost nothing in simulated power cuts. Transactions are short, since
+the map can grow only between them (`gate`). LMDB does not survive a damaged file, so small ones are checked page by
+page before they are walked (`pages`), large ones by `verify`. How a store is made is `creation`.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,100 +16,39 @@ from typing import Any, TypeVar
 
 import lmdb
 
-from itonami.graphstore.backend import FORMAT, TABLES, first_settings
+from itonami.graphstore.backend import FORMAT, TABLES
+from itonami.graphstore.creation import (
+    DATA_FILE,
+    INITIAL_MAP_BYTES,
+    LOCK_FILE,
+    check_vacant,
+    create_store,
+    sync_directory,
+    sync_file,
+)
 from itonami.graphstore.errors import (
     Corrupt,
     InvalidValue,
     NotAStore,
-    StoreBusy,
     StoreClosed,
     StoreFull,
     UnsupportedFormat,
 )
+from itonami.graphstore.gate import Gate
+from itonami.graphstore.metas import check_metas
+from itonami.graphstore.pages import check_pages
+from itonami.graphstore.translation import translated
 
-__all__ = ["DATA_FILE", "LOCK_FILE", "Environment", "create_store", "sync_directory"]
+__all__ = ["Environment"]
 
-INITIAL_MAP_BYTES = 1 << 28
+CHECKED_BYTES = 1 << 22
+"""Files up to here are checked page by page whenever they are opened: some 20 us a page of 4 KiB."""
 MAXIMUM_MAP_BYTES = 1 << 44
-DATA_FILE, LOCK_FILE = "data.mdb", "lock.mdb"
 _MAGIC_AT, _MAGIC = 16, (0xBEEFC0DE).to_bytes(4, sys.byteorder)
 _MAX_READERS = 1024
-_DISK_REFUSALS = ("No space left", "Input/output error", "File too large", "quota")  # a short write is EIO
 
 Item = tuple[bytes, bytes]
 T = TypeVar("T")
-
-
-class _Gate:
-    """Many may pass, or one may have it shut: readers against the growth of the map."""
-
-    def __init__(self) -> None:
-        self._condition = threading.Condition()
-        self._inside = 0
-        self._shut = False
-        self._mine = threading.local()  # how often this thread is inside: it may enter again
-
-    @property
-    def inside(self) -> bool:
-        """Whether this thread is inside."""
-        return bool(getattr(self._mine, "depth", 0))
-
-    @contextmanager
-    def passing(self) -> Iterator[None]:
-        """Be inside for a while; nested, it costs nothing."""
-        depth = getattr(self._mine, "depth", 0)
-        if not depth:
-            with self._condition:
-                while self._shut:
-                    self._condition.wait()
-                self._inside += 1
-        self._mine.depth = depth + 1
-        try:
-            yield
-        finally:
-            self._mine.depth -= 1  # counted, not restored: readers need not end in the order they began
-            if not self._mine.depth:
-                with self._condition:
-                    self._inside -= 1
-                    if not self._inside:
-                        self._condition.notify_all()
-
-    @contextmanager
-    def outside(self) -> Iterator[None]:
-        """Step out for a moment, unless this thread was inside before."""
-        if self._mine.depth > 1:
-            yield
-            return
-        with self._condition:
-            self._inside -= 1
-            self._condition.notify_all()
-        self._mine.depth = 0
-        try:
-            yield
-        finally:
-            with self._condition:
-                while self._shut:
-                    self._condition.wait()
-                self._inside += 1
-            self._mine.depth = 1
-
-    @contextmanager
-    def shut(self) -> Iterator[None]:
-        """Have it alone: wait until nobody is inside, and let nobody in."""
-        if self.inside:
-            raise InvalidValue("this thread is still reading", fix="leave the `read` block first")
-        with self._condition:
-            while self._shut:
-                self._condition.wait()
-            self._shut = True
-            while self._inside:
-                self._condition.wait()
-        try:
-            yield
-        finally:
-            with self._condition:
-                self._shut = False
-                self._condition.notify_all()
 
 
 class _Transaction:
@@ -180,16 +115,23 @@ class Environment:
         durable: bool = True,
         map_bytes: int = INITIAL_MAP_BYTES,
         max_map_bytes: int = MAXIMUM_MAP_BYTES,
+        check: bool | None = None,
     ) -> None:
         self.path = path
         self.read_only = read_only
         self._max_map_bytes = max_map_bytes
-        self._gate = _Gate()
+        self._gate = Gate()
         self._pid = os.getpid()
         self._open = True
-        _check_file(path / DATA_FILE)
+        data = path / DATA_FILE
+        _check_file(data)
+        _refuse(check_metas(data), path)
+        thorough = data.stat().st_size <= CHECKED_BYTES if check is None else check
         try:
             if not (path / LOCK_FILE).exists():  # nobody has it open: look without leaving a lock file
+                if thorough:
+                    _refuse(check_pages(data), path)
+                    thorough = False
                 with lmdb.open(str(path), max_dbs=1, readonly=True, lock=False, create=False) as env:
                     _check_format(env, path)
             self.env = lmdb.open(
@@ -203,6 +145,9 @@ class Environment:
                 metasync=durable,
             )
             try:
+                if thorough:
+                    with self.env.begin():  # keeps the pages of the snapshot that is looked at
+                        _refuse(check_pages(data), path)
                 self.env.reader_check()  # readers that were killed would pin pages
                 _check_format(self.env, path)
                 self._tables = {name: self.env.open_db(name.encode(), create=False) for name in TABLES}
@@ -210,19 +155,28 @@ class Environment:
                 self.env.close()
                 raise
         except lmdb.Error as error:
-            raise _translated(error, path) from error
+            raise translated(error, path) from error
 
     @classmethod
     def open(cls, path: Path, *, create: bool, snapshot_every: int = 64, **settings: Any) -> Environment:
         """Open the store at `path`, making it first when `create` and nothing is there."""
         if not (path / DATA_FILE).exists():
-            _check_vacant(path, create)
+            check_vacant(path, create)
             create_store(path, snapshot_every=snapshot_every)
         return cls(path, **settings)
 
     @property
     def name(self) -> str:
         return str(self.path)
+
+    def damage(self, progress: Callable[[int, int], None] | None = None) -> list[str]:
+        """What is wrong with the structure of the file: LMDB must not walk it then."""
+        data = self.path / DATA_FILE
+        found = check_metas(data)
+        if found:
+            return found
+        with self.read():
+            return check_pages(data, progress=progress)
 
     # -- transactions --------------------------------------------------------------------------------------
 
@@ -234,7 +188,7 @@ class Environment:
             try:
                 yield _Transaction(txn, self._tables)
             except lmdb.Error as error:
-                raise _translated(error, self.path) from error
+                raise translated(error, self.path) from error
             finally:
                 txn.abort()
 
@@ -249,7 +203,7 @@ class Environment:
                 with self._gate.outside():
                     self._grow(error)
             except lmdb.Error as error:
-                raise _translated(error, self.path) from error
+                raise translated(error, self.path) from error
 
     def write(self, work: Callable[[_Transaction], T]) -> T:
         """Run `work` in a write transaction and commit it durably; when the map is full, grow it and run
@@ -267,7 +221,7 @@ class Environment:
             except (lmdb.MapFullError, lmdb.MapResizedError) as error:
                 self._grow(error)
             except lmdb.Error as error:
-                raise _translated(error, self.path) from error
+                raise translated(error, self.path) from error
 
     def _grow(self, cause: lmdb.Error) -> None:
         with self._gate.shut():
@@ -314,7 +268,7 @@ class Environment:
             try:
                 self.env.copy(str(target), compact=True)
             except lmdb.Error as error:
-                raise _translated(error, target) from error
+                raise translated(error, target) from error
         sync_file(target / DATA_FILE)
         sync_directory(target)
 
@@ -363,6 +317,12 @@ def _check_file(file: Path) -> None:
         raise NotAStore("data.mdb is no LMDB file", where=str(file.parent), fix="choose another path")
 
 
+def _refuse(damage: list[str], path: Path) -> None:
+    """LMDB dies of what these checks find, and Python with it."""
+    if damage:
+        raise Corrupt(f"data.mdb is damaged: {damage[0]}", where=str(path), fix="restore a backup")
+
+
 def _check_format(env: lmdb.Environment, path: Path) -> None:
     """The environment holds a store of a format that this code reads."""
     meta = env.open_db(b"meta", create=False)
@@ -376,90 +336,3 @@ def _check_format(env: lmdb.Environment, path: Path) -> None:
             where=str(path),
             fix="open it with a newer itonami",
         )
-
-
-def create_store(path: Path, *, format: int = FORMAT, snapshot_every: int = 64) -> None:
-    """Make an empty store: in a temporary directory, synced, then renamed into place."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    except OSError as error:
-        raise NotAStore(
-            f"no store can be made there: {error.strerror}", where=str(path), fix="choose another path"
-        ) from error
-    try:
-        with lmdb.open(str(scratch), map_size=INITIAL_MAP_BYTES, max_dbs=len(TABLES)) as env:
-            tables = {name: env.open_db(name.encode()) for name in TABLES}
-            with env.begin(write=True) as txn:
-                for name, value in first_settings(snapshot_every, format).items():
-                    txn.put(name, value, db=tables["meta"])
-            env.sync(True)
-        (scratch / LOCK_FILE).unlink(missing_ok=True)
-        sync_directory(scratch)
-        try:
-            scratch.rename(path)
-        except OSError:
-            if not (path / DATA_FILE).exists():  # else another process was first: its store is the store
-                raise
-        sync_directory(path.parent)
-    except lmdb.Error as error:
-        raise _translated(error, path) from error
-    except OSError as error:
-        raise NotAStore(
-            f"no store can be made there: {error.strerror}", where=str(path), fix="choose another path"
-        ) from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _check_vacant(path: Path, create: bool) -> None:
-    if not path.exists():
-        if create:
-            return
-        raise NotAStore(
-            "there is no store", where=str(path), fix="check the path, or start a run to make one"
-        )
-    if not path.is_dir():
-        raise NotAStore("this is a file, not a store", where=str(path), fix="name the store's directory")
-    if not create or any(path.iterdir()):
-        raise NotAStore(
-            f"the directory holds no {DATA_FILE}: it is no store", where=str(path), fix="choose another path"
-        )
-
-
-def sync_directory(path: Path) -> None:
-    """Make the names in a directory durable."""
-    sync_file(path)
-
-
-def sync_file(path: Path) -> None:
-    """Make a file durable."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _translated(error: lmdb.Error, path: Path) -> Exception:
-    """LMDB's errors in our words."""
-    where = str(path)
-    if "already open" in str(error):
-        return StoreBusy(
-            "the store is already open in this process", where=where, fix="share that Store object"
-        )
-    if isinstance(error, lmdb.InvalidError | lmdb.VersionMismatchError):
-        return NotAStore("data.mdb is no LMDB file of this kind", where=where)
-    if isinstance(error, lmdb.CorruptedError | lmdb.PageNotFoundError | lmdb.BadTxnError):
-        return Corrupt(f"LMDB found damage: {error}", where=where, fix="restore a backup")
-    if isinstance(error, lmdb.DiskError) or any(sign in str(error) for sign in _DISK_REFUSALS):
-        return StoreFull(f"the disk refused the write: {error}", where=where, fix="make room and try again")
-    if isinstance(error, lmdb.BadValsizeError):
-        return InvalidValue("a key has 1 to 511 bytes", where=where)
-    if "would deadlock" in str(error):
-        return InvalidValue("a write began inside a write of the same thread", where=where)
-    if isinstance(error, lmdb.NotFoundError):
-        return NotAStore("the LMDB file holds no Itonami store", where=where)
-    if isinstance(error, lmdb.LockError | lmdb.ReadersFullError):
-        return StoreBusy(f"LMDB: {error}", where=where)
-    return Corrupt(f"LMDB: {error}", where=where)

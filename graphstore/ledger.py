@@ -10,12 +10,12 @@
     saves     location -> number, tx, count        who wrote the nodes from there on
     stale     number stale location -> made        nodes a graph wrote at `made` and no longer uses since `stale`
     tags      number name -> tx                    names of versions
-    pins      number tx -> nothing                 versions that forks start from
+    pins      number tx -> nothing                 versions that forks start from: what the records' bases say
     payloads  address -> encoding                  large values (`payloads`)
     uses      address -> count                     how many bodies and leaves refer to them
     index     value, number, node -> graph, node   derived (`secondary`)
 
-Invariants: TxIds are 1, 2, 3 ... without a gap; commit times never decrease; each version of a graph is one more
+Invariants: TxIds are 1, 2, 3 ... without a gap; commit times increase; each version of a graph is one more
 than the last; an entry's delta turns the version before into a graph with the entry's root; record number n is leaf
 n - 1 of the log. `verify` runs them. All functions work inside a transaction they are given; waiting, caching and
 threads live elsewhere.

@@ -54,7 +54,7 @@ class Log:
         """Proof that the first `new` leaves extend the first `old` (RFC 6962, 2.1.2). O(log size)."""
 
         def proof(read: merkle.Read, size: int) -> list[bytes]:
-            if not 0 <= old <= size:
+            if not 0 < old <= size:
                 raise NotFound(f"the log has no {old} leaves within its first {size}", where="log")
             return merkle.consistency(read, old, size)
 

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any, NoReturn, Self, TypeVar
 
 from itonami.graphstore.backend import TABLES, first_settings
-from itonami.graphstore.environment import Environment, create_store
+from itonami.graphstore.creation import create_store
+from itonami.graphstore.environment import Environment
 from itonami.graphstore.errors import Corrupt, InvalidValue, StoreClosed
 
 __all__ = ["Memory"]
@@ -315,6 +316,10 @@ class Memory:
         """The number of the last transaction that wrote something."""
         self.check_usable()
         return self._committed[0]
+
+    def damage(self, progress: Callable[[int, int], None] | None = None) -> list[str]:
+        """Nothing: there is no medium."""
+        return []
 
     def sizes(self) -> dict[str, int]:
         """Bytes of the keys and values: as `used`, and by table. O(entries)."""

@@ -1,6 +1,6 @@
 """Large values, kept once by hash and shared by all graphs: the tables `payloads` and `uses`.
 
-    payloads   address -> encoding          address = BLAKE3 of the encoding
+    payloads   address -> encoding          of a value, or a long leaf's whole record; address = its BLAKE3
     uses       address -> count             how many bodies and trie leaves on disk refer to it
 
 A payload lives as long as something refers to it: who writes a body or a leaf holds what it refers to, each once; who

@@ -87,7 +87,9 @@ class StateProof:
         try:
             return verifier.document(self.graph, self.id, self.record, element, self.checkpoint, **lists)
         except (ValueError, verifier.Refused) as error:
-            raise InvalidValue(f"the proof cannot be written: {error}", where=f"graph {self.graph!r}") from error
+            raise InvalidValue(
+                f"the proof cannot be written: {error}", where=f"graph {self.graph!r}"
+            ) from error
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain JSON."""

@@ -19,9 +19,10 @@ from typing import Any
 
 from itonami.graphstore.backend import Backend, Reading, Writing
 from itonami.graphstore.codec import references
-from itonami.graphstore.errors import InvalidValue, NotFound
+from itonami.graphstore.errors import InvalidValue, NotFound, VersionPruned
 from itonami.graphstore.ledger import LATEST, Ledger, Name, to_int, u64
 from itonami.graphstore.payloads import Payloads
+from itonami.graphstore.points import AtTag, AtTime, AtTx, Back
 from itonami.graphstore.records import Commit, encode_stored, microseconds
 from itonami.graphstore.shelf import leaf_payloads
 
@@ -85,6 +86,7 @@ class Pruned:
         return Pruned(self.graphs + other.graphs, self.versions + other.versions, self.nodes + other.nodes)
 
 
+Moment = AtTx | Back | AtTime | AtTag
 Keep = Callable[[Writing, str, bytes, int], None]
 """Have the trie of a version on disk: (transaction, graph, number, tx)."""
 
@@ -92,14 +94,49 @@ Keep = Callable[[Writing, str, bytes, int], None]
 class Pruner:
     """Sets horizons and sweeps behind them."""
 
-    def __init__(self, backend: Backend, ledger: Ledger, keep: Keep) -> None:
+    def __init__(self, backend: Backend, ledger: Ledger, keep: Keep, clock: Callable[[], datetime]) -> None:
         self._backend = backend
         self._ledger = ledger
         self._keep = keep
+        self._clock = clock
+
+    def keep_to(self, policy: Retention, graph: str, *, saved_only: bool = False) -> Pruned:
+        """Drop what a policy does not keep of a graph; `saved_only`: up to a version whose trie is on disk already."""
+        with self._backend.read() as txn:
+            name = self._named(txn, graph)
+            due = policy.horizon(self._ledger, txn, name.number, self._clock())
+            if saved_only:
+                root = self._ledger.root_at(txn, name.number, due)
+                due = 0 if root is None else root.tx
+        if saved_only and due <= name.horizon:
+            return Pruned()
+        return self.prune(graph, max(due, name.horizon))
+
+    def prune_before(self, graph: str, point: Moment, required: bool) -> Pruned:
+        """Drop the versions of a graph before the one in force at a point in time. It must be there if `required`."""
+        with self._backend.read() as txn:
+            name = self._named(txn, graph)
+            try:
+                horizon = self._ledger.resolve(txn, graph, point)
+            except VersionPruned:
+                horizon = name.horizon  # that far already: the sweep goes on where it stopped
+            except NotFound:
+                if required:
+                    raise
+                horizon = name.horizon  # all graphs are meant, and this one is younger
+        return self.prune(graph, horizon)
+
+    def _named(self, txn: Reading, graph: str) -> Name:
+        name = self._ledger.name(txn, graph)
+        if name is None:
+            raise NotFound(f"there is no graph {graph!r}", where="store")
+        return name
 
     def prune(self, graph: str, horizon: int) -> Pruned:
         """Drop the versions of a graph before TX `horizon`, which is one of its versions. Again with the same horizon,
-        it goes on where it was cut short."""
+        it goes on where it was cut short. 0 drops nothing."""
+        if not horizon:
+            return Pruned()
         name = self._backend.write(lambda txn: self._set(txn, graph, horizon))
         versions = 0
         while name.swept < name.horizon:

@@ -143,4 +143,4 @@ def _of_change(
 
 def full_key(key: bytes, graph_number: bytes, node_id: str) -> bytes:
     """The key as it stands in the table."""
-    return key + graph_number + bytes.fromhex(hashed(node_id)[:16])
+    return key + graph_number + bytes.fromhex(hashed(node_id))

@@ -2,7 +2,7 @@
 
 A trie is saved every so many versions, where a fork starts, where a tag points, at the horizon of a pruning and on
 request. It is saved against the nearest one before it. A node that the newest trie of a graph no longer uses is marked
-*stale* from then on, if that graph wrote it itself: it is in use for exactly the saved versions in [made, stale). Nodes
+*stale* from then on, if that graph wrote it itself: it is in use at most for the saved versions in [made, stale). Nodes
 that a fork inherited are its base's to mark, and the base's version is pinned for as long as the fork is there.
 """
 

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from itonami.graphstore.backend import Backend, Reading, Writing
+from itonami.graphstore.backend import Backend, Writing
 from itonami.graphstore.codec import Value, normalise
 from itonami.graphstore.committer import Committer, Outcome, Tell
 from itonami.graphstore.delta import EMPTY, Delta
@@ -30,7 +30,6 @@ from itonami.graphstore.errors import (
     ItonamiError,
     NotFound,
     StoreClosed,
-    VersionPruned,
 )
 from itonami.graphstore.evolver import Evolver, checked_name
 from itonami.graphstore.graph import Graph
@@ -75,7 +74,6 @@ class Store(Reader):
     ) -> None:
         told = guarded(observe)
         super().__init__(backend, told)
-        self._clock = clock
         self._observe = told
         with backend.read() as txn:
             every = snapshot_every or int(self._ledger.setting(txn, "snapshot_every") or SNAPSHOT_EVERY)
@@ -89,7 +87,7 @@ class Store(Reader):
             clock=clock,
             observe=told,
         )
-        self._pruner = Pruner(backend, self._ledger, self._saved)
+        self._pruner = Pruner(backend, self._ledger, self._saved, clock)
         self._committer: Committer | None = None
         self._starting = threading.Lock()
         self._committed = threading.Condition()
@@ -107,10 +105,14 @@ class Store(Reader):
         read_only: bool = False,
         snapshot_every: int | None = None,
         max_map_bytes: int = 1 << 44,
+        check: bool | None = None,
         clock: Callable[[], datetime] = _now,
         observe: Observe | None = None,
     ) -> Store:
         """Open the store at a directory, made if it is not there. Raises `NotAStore`, `UnsupportedFormat`, `Corrupt`.
+
+        `check`: look at every page of the file first, since LMDB does not survive a damaged one; by default for files
+        up to 4 MiB.
 
         `snapshot_every`: a trie is saved every so many versions of a graph; 64, or what the store was made with.
         `observe(name, value)` hears of batches, flushes, conflicts and replays (`metrics`)."""
@@ -121,6 +123,7 @@ class Store(Reader):
             read_only=read_only,
             max_map_bytes=max_map_bytes,
             snapshot_every=snapshot_every or SNAPSHOT_EVERY,
+            check=check,
         )
         try:
             return cls(backend, snapshot_every=snapshot_every, clock=clock, observe=observe)
@@ -182,13 +185,17 @@ class Store(Reader):
         """Edit a graph in a `with` or `async with` block: it gives an `Evolver`, and commits at its end. Raises
         `Conflict` when somebody else committed to the graph in between, or asks `on_conflict` (`write.OnConflict`)
         what to commit instead; an exception inside commits nothing."""
-        reason = Event(
+        reason = self._event(event=event, data=data, cause=cause, author=author)
+        return Transaction(self, checked_name(graph, "graph name"), reason, expected_version, on_conflict)
+
+    @staticmethod
+    def _event(*, event: str, data: Value, cause: Value, author: str | None) -> Event:
+        return Event(
             checked_name(event, "event name"),
             normalise(data),
             cause=normalise(cause),
             author=None if author is None else checked_name(author, "author"),
         )
-        return Transaction(self, checked_name(graph, "graph name"), reason, expected_version, on_conflict)
 
     def transact(
         self,
@@ -283,7 +290,14 @@ class Store(Reader):
     # -- forks, tags, indices ------------------------------------------------------------------------------
 
     def fork(
-        self, graph: str, new: str, at: Point = "HEAD", *, event: str = "Forked", **reason: Any
+        self,
+        graph: str,
+        new: str,
+        at: Point = "HEAD",
+        *,
+        event: str = "Forked",
+        cause: Value = None,
+        author: str | None = None,
     ) -> Version:
         """Begin a graph with the state of another at a point in time, sharing all its nodes. O(1), but for a version
         whose trie is not on disk yet, which is saved first, and the entries of declared indices."""
@@ -294,7 +308,8 @@ class Store(Reader):
             value = self._cache.graph(txn, graph, tx)
         if new in self:
             raise Conflict(new, 0, self.head(new).version)
-        why = Event(checked_name(event, "event name"), normalise({"graph": graph, "tx": tx}), **reason)
+        data = {"graph": graph, "tx": tx}
+        why = self._event(event=event, data=data, cause=cause, author=author)
         return self.commit([self.prepare(new, 1, value, EMPTY, [why], base=(graph, tx))])[0]
 
     def tag(self, graph: str, name: str, point: Point = "HEAD") -> Version:
@@ -349,7 +364,9 @@ class Store(Reader):
         """Keep an index over the values of `key` of nodes labelled `label`, in the heads of all graphs."""
         pair = (checked_name(label, "label"), checked_name(key, "property key"))
         if len(pair_prefix(pair)) > MAX_PAIR_BYTES:
-            raise InvalidValue(f"label and key of an index have at most {MAX_PAIR_BYTES - 2} bytes together")
+            raise InvalidValue(
+                f"label and key of an index have at most {MAX_PAIR_BYTES} bytes together, encoded"
+            )
         if pair in self._declared():
             return
 
@@ -396,34 +413,11 @@ class Store(Reader):
             raise InvalidValue(
                 "nothing says what to prune", fix="give a point in time, or set store.retention"
             )
-        if before is not None and graph is None:
-            before = self._moment(before)
-        total = Pruned()
-        for name in names:
-            with self._backend.read() as txn:
-                horizon = self._horizon(txn, name, policy, before, exact=graph is not None)
-            if horizon:
-                total += self._pruner.prune(name, horizon)
-        return total
-
-    def _horizon(
-        self, txn: Reading, graph: str, policy: Retention | None, before: Point | None, *, exact: bool
-    ) -> int:
-        """The TxId of the first version to keep; 0 when nothing is to be dropped."""
-        name = self._ledger.name(txn, graph)
-        if name is None:
-            raise NotFound(f"there is no graph {graph!r}", where=f"store {self.name}")
         if policy is not None:
-            return max(policy.horizon(self._ledger, txn, name.number, self._clock()), name.horizon)
+            return sum((self._pruner.keep_to(policy, name) for name in names), Pruned())
         assert before is not None
-        try:
-            return self._ledger.resolve(txn, graph, parse_point(before))
-        except VersionPruned:
-            return name.horizon  # that far already: the sweep goes on where it stopped
-        except NotFound:
-            if exact:
-                raise
-            return name.horizon  # all graphs are meant, and this one is younger
+        point = parse_point(before if graph is not None else self._moment(before))
+        return sum((self._pruner.prune_before(name, point, graph is not None) for name in names), Pruned())
 
     def _tidy(self) -> None:
         """After a batch, in the committer's thread: let the policy have what it asks for of graphs whose trie was
@@ -434,13 +428,7 @@ class Store(Reader):
             return
         try:
             for graph in graphs:
-                with self._backend.read() as txn:
-                    name = self._ledger.name(txn, graph)
-                    assert name is not None
-                    due = policy.horizon(self._ledger, txn, name.number, self._clock())
-                    root = self._ledger.root_at(txn, name.number, due)
-                if due and root is not None and root.tx > name.horizon:
-                    self._pruner.prune(graph, root.tx)
+                self._pruner.keep_to(policy, graph, saved_only=True)
         except ItonamiError as error:  # what was committed stands; the next batch tries again
             warnings.warn(f"automatic pruning failed: {error}", stacklevel=2)
 

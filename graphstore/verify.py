@@ -1,7 +1,7 @@
 """The invariants of a store, run: what `Store.verify` checks.
 
 1. The file is a sound B+tree file (`pages`), and its settings have their shapes.
-2. Records are canonical; TxIds are 1, 2, 3 ... without a gap; commit times never decrease; each body has its digest and
+2. Records are canonical; TxIds are 1, 2, 3 ... without a gap; commit times increase; each body has its digest and
    is canonical, or was pruned; record n is leaf n - 1 of the log, and every hash of the log follows from the leaves.
 3. The graphs and versions tables say what the records say, no more and no less.
 4. From the empty graph, its base or its horizon each graph's deltas lead to every recorded root.
@@ -23,11 +23,10 @@ from dataclasses import dataclass, field
 from itonami.graphstore import merkle
 from itonami.graphstore.backend import Backend, Reading
 from itonami.graphstore.codec import PAYLOAD_MARK, decode, encode, references
-from itonami.graphstore.environment import DATA_FILE
+from itonami.graphstore.element import Node
 from itonami.graphstore.errors import Corrupt, ItonamiError
 from itonami.graphstore.graph import Graph
 from itonami.graphstore.ledger import Ledger, Name, Root, to_int, u64
-from itonami.graphstore.pages import check_pages
 from itonami.graphstore.payloads import Payloads
 from itonami.graphstore.pruning import Retention
 from itonami.graphstore.records import Commit, Entry, microseconds
@@ -76,8 +75,12 @@ class _Audit:
     done: int = 0
     damage: list[str] = field(default_factory=list)
     touched: dict[str, list[int]] = field(default_factory=dict)
+    bases: set[tuple[str, int]] = field(default_factory=set)
+    """Versions that forks start from"""
     sound: dict[int, bytes] = field(default_factory=dict)
     """Trie nodes that were read and found sound: location to hash"""
+    below: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    """Their children: location to locations"""
 
     def find(self, what: str) -> None:
         if len(self.damage) < MAX_FINDINGS:
@@ -157,13 +160,15 @@ class _Audit:
             self.find(f"TX {tx}: its time is not after that of the one before")
         for entry in commit.entries:
             self.touched.setdefault(entry.graph, []).append(tx)
+            if entry.base is not None:
+                self.bases.add(entry.base)
             self.guarded(f"TX {tx}", lambda entry=entry: self.body(txn, tx, entry))  # type: ignore[misc]
         return time
 
     def body(self, txn: Reading, tx: int, entry: Entry) -> None:
         name = self.ledger.name(txn, entry.graph)
         if entry.body is None:
-            if name is None or tx >= name.horizon:
+            if name is None or tx >= name.swept:
                 raise Corrupt(f"what it did to graph {entry.graph!r} is gone, but was not pruned")
             return
         if name is not None and tx < name.swept:
@@ -209,7 +214,8 @@ class _Audit:
             node = decoded(data, location, hash, self.shelf.load, payloads)
             self.sound[location] = hash
             if isinstance(node, Branch):
-                stubs = (child for child in node.children.values() if isinstance(child, Stub))
+                stubs = [child for child in node.children.values() if isinstance(child, Stub)]
+                self.below[location] = tuple(stub.location for stub in stubs)
                 stack.extend((stub.location, stub.hash) for stub in stubs)
             elif node.item.path != node.path:
                 raise Corrupt(f"trie node {location} holds {node.item.id!r} at a path that is not its own")
@@ -220,6 +226,8 @@ class _Audit:
             entry = self.ledger.commit(txn, tx).entry(graph)
             if version % PROGRESS_EVERY == 0:
                 self.advance(PROGRESS_EVERY)
+            if entry.base is not None and version != 1:
+                raise Corrupt(f"TX {tx} starts from another graph, but is version {version}")
             if entry.version != version:
                 raise Corrupt(f"TX {tx} says version {entry.version}, {version} was due")
             if tx < name.horizon:
@@ -232,6 +240,7 @@ class _Audit:
                 state = entry.delta.apply(state)
             if state.root != entry.root:
                 raise Corrupt(f"the deltas do not lead to the root of TX {tx}")
+        whole(state)
 
     def persisted(self, txn: Reading, graph: str, tx: int) -> Graph:
         """A version whose trie must be on disk: a base, or a horizon."""
@@ -257,6 +266,9 @@ class _Audit:
                 for key, _ in txn.scan(table):
                     if key[:8] not in numbers:
                         self.find(f"table {table}: {key.hex()} is of no graph")
+            pinned = {(numbers.get(key[:8], ""), to_int(key[8:])) for key, _ in txn.scan("pins")}
+            for graph, tx in self.bases - pinned:
+                self.find(f"graph {graph!r}: a fork starts from TX {tx}, which is not pinned")
             for table in ("tags", "pins"):
                 for key, value in txn.scan(table):
                     tx = to_int(value if table == "tags" else key[8:])
@@ -271,20 +283,45 @@ class _Audit:
             self.guarded("index", lambda: self.index(txn, numbers))
 
     def nodes(self, txn: Reading) -> None:
-        """Every node is in use by a saved trie, or marked stale by who wrote it."""
-        stale: set[int] = set()
+        """Every node is in use by a saved trie, or marked stale; none that is in use is marked as if it were not."""
+        following = 1
+        for key, value in txn.scan("saves"):
+            if to_int(key) != following or txn.get("versions", value[:16]) is None:
+                self.find(f"what is said of who wrote the trie nodes from {following} on does not hold")
+            following = to_int(key) + to_int(value[16:])
+        stale: dict[int, tuple[bytes, int, int]] = {}
         for key, made in txn.scan("stale"):
             location = to_int(key[16:])
-            stale.add(location)
-            if maker(txn, location) != (key[:8], to_int(made)):
+            stale[location] = key[:8], to_int(made), to_int(key[8:16])
+            if maker(txn, location) != stale[location][:2]:
                 self.find(f"trie node {location} is marked stale by a graph or version that did not write it")
-        known = self.sound.keys() | stale
-        if known >= {to_int(key) for key, _ in txn.scan("nodes")}:
-            return
-        for key, value in txn.scan("roots"):  # some were saved while this ran
-            self.saved(txn, self._graph_of(txn, key[:8]), Root(to_int(key[8:]), to_int(value[:8]), value[8:]))
-        for location in {to_int(key) for key, _ in txn.scan("nodes")} - self.sound.keys() - stale:
+        roots = [
+            (key[:8], Root(to_int(key[8:]), to_int(value[:8]), value[8:])) for key, value in txn.scan("roots")
+        ]
+        there = {to_int(key) for key, _ in txn.scan("nodes")}
+        if not self.sound.keys() | stale.keys() >= there:
+            for number, root in roots:  # some were saved while this ran
+                self.saved(txn, self._graph_of(txn, number), root)
+        for location in there - self.sound.keys() - stale.keys():
             self.find(f"trie node {location} belongs to no saved trie")
+        self.uses(roots, stale)
+
+    def uses(self, roots: list[tuple[bytes, Root]], stale: dict[int, tuple[bytes, int, int]]) -> None:
+        """A stale node lies under none of its graph's saved tries but those in [made, stale). Newest first, so that
+        each node is looked at once."""
+        seen: dict[bytes, set[int]] = {}
+        for number, root in reversed(roots):
+            visited = seen.setdefault(number, set())
+            stack = [root.location] if root.location else []
+            while stack:
+                location = stack.pop()
+                if location in visited:
+                    continue
+                visited.add(location)
+                stack.extend(self.below.get(location, ()))
+                owner, made, since = stale.get(location, (number, 0, root.tx + 1))
+                if owner == number and not made <= root.tx < since:
+                    self.find(f"trie node {location} is marked stale, but in use at TX {root.tx}")
 
     def _graph_of(self, txn: Reading, number: bytes) -> str:
         for key, value in txn.scan("graphs"):
@@ -334,12 +371,28 @@ class _Audit:
         return state
 
 
+def whole(graph: Graph) -> None:
+    """Every edge has both ends, and no two have one id."""
+    edges: set[str] = set()
+    nodes: set[str] = set()
+    ends: set[str] = set()
+    for item in graph.items():
+        if isinstance(item, Node):
+            nodes.add(item.id)
+            continue
+        if item.id in edges:
+            raise Corrupt(f"two edges have the id {item.id!r}")
+        edges.add(item.id)
+        ends |= {item.source, item.target}
+    if ends - nodes:
+        raise Corrupt(f"an edge has an end that is not there: {min(ends - nodes)!r}")
+
+
 def verify(backend: Backend, progress: Callable[[int, int], None] | None) -> Report:
     """Run all invariants. O(size of the history)."""
-    if backend.path is not None:
-        damage = check_pages(backend.path / DATA_FILE)
-        if damage:
-            return Report(False, tuple(damage), 0, 0)  # LMDB must not walk such a file
+    damage = backend.damage()
+    if damage:
+        return Report(False, tuple(damage), 0, 0)  # nothing may walk such a file
     ledger = Ledger(backend)
     audit = _Audit(backend, ledger, Shelf(backend), progress)
     with backend.read() as txn:

@@ -1,7 +1,7 @@
 """What happens inside the one write transaction of a batch.
 
 Each request is checked against the running heads of the batch before anything of it is put: a refused one consumes no
-TxId and leaves its mates alone. Commit times never decrease: max(clock, last + 1 us). The record becomes a leaf of the
+TxId and leaves its mates alone. Commit times increase: max(clock, last + 1 us). The record becomes a leaf of the
 log in the same transaction. Every `snapshot_every` versions of a graph its trie is saved. The caches hear of a batch
 when it is durable.
 """
@@ -155,6 +155,10 @@ class Writer:
             if write.pairs != self._cache.pairs:
                 self.index(write)  # an index was declared since it was prepared
             if write.entry.base is not None:
+                if write.entry.version != 1:
+                    raise InvalidValue(
+                        "only version 1 starts from another graph", where=f"graph {write.entry.graph!r}"
+                    )
                 self._check_base(batch.txn, *write.entry.base)
             writes.append(write)
             places.append(place)

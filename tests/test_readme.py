@@ -41,12 +41,13 @@ def test_the_tour_does_what_it_says(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delenv("ITONAMI_STORE", raising=False)
     done = set()
+    session = {"__name__": "readme"}
     for block in blocks():
         done.add(block.kind if block.file is None else "file")
         if block.file is not None:
             (tmp_path / block.file).write_text(block.text)
         elif block.kind == "python":
-            exec(compile(block.text, "README.md", "exec"), {"__name__": "readme"})
+            exec(compile(block.text, "README.md", "exec"), session)
         elif block.kind == "console":
             for line, shown in commands(block.text):
                 check_command(line, shown)

@@ -164,7 +164,8 @@ def test_a_pruning_that_was_cut_short_goes_on(store, monkeypatch):
             raise Cut
         return write(work)
 
-    monkeypatch.setattr(store._pruner, "_backend", type("B", (), {"write": staticmethod(cut)}))
+    limited = type("B", (), {"write": staticmethod(cut), "read": store._backend.read})
+    monkeypatch.setattr(store._pruner, "_backend", limited)
     with pytest.raises(Cut):
         store.prune("g", 25)
     assert store.verify().ok
@@ -244,3 +245,60 @@ def test_values_beyond_the_limits_are_refused_and_nothing_is_written(store):
         for n in range(20):
             graph.add_node(value=f"{n:02}" * 500_000)
     assert store.last_id == last
+
+
+# -- what verify says of the tables that pruning goes by -----------------------------------------------------------
+
+
+def altered(store, work):
+    store._backend.write(work)
+    report = store.verify()
+    assert not report.ok
+    return " ".join(report.damage)
+
+
+def test_verify_sees_a_stale_mark_that_would_let_pruning_take_what_is_in_use(store):
+    grown(store, "g", 20)
+
+    def earlier(txn):
+        for key, made in list(txn.scan("stale")):
+            if key[8:16] == (12).to_bytes(8, "big"):
+                txn.delete("stale", key)
+                txn.put("stale", key[:8] + (8).to_bytes(8, "big") + key[16:], made)
+
+    assert "in use at TX 8" in altered(store, earlier)
+
+
+def test_verify_misses_a_pin(store):
+    grown(store, "g", 5)
+    store.fork("g", "h", 3)
+    pin = (1 << 8).to_bytes(8, "big") + (3).to_bytes(8, "big")
+    assert "not pinned" in altered(store, lambda txn: txn.delete("pins", pin))
+
+
+def test_verify_counts_the_uses_of_large_values_and_who_wrote_the_nodes(store):
+    grown(store, "g", 9)
+    with store.transaction("g", event="e") as graph:
+        graph.add_node(text="long " * 100)
+
+    def recount(txn):
+        payload, _ = next(txn.scan("uses"))
+        txn.put("uses", payload, (7).to_bytes(8, "big"))
+
+    assert "uses" in altered(store, recount)
+
+    def rewrite(txn):
+        key, value = next(txn.scan("saves"))
+        txn.put("saves", key, value[:16] + (99).to_bytes(8, "big"))
+
+    assert "who wrote" in altered(store, rewrite)
+
+
+def test_verify_sees_a_dangling_edge_though_every_hash_is_right(store):
+    from itonami.graphstore import Edge, Event, Graph
+
+    dangling = Graph().replaced([Edge("e", "a", "L", "b")])
+    store.commit([store.prepare("g", 1, dangling, Graph().diff(dangling), [Event("e")])])
+    assert "end that is not there" in " ".join(store.verify().damage)
+    with pytest.raises(InvalidValue, match="version 1"):
+        store.commit([store.prepare("g", 2, dangling, Graph().diff(Graph()), [Event("e")], base=("g", 1))])

@@ -26,7 +26,7 @@ from itonami.graphstore import (
     StoreFull,
     UnsupportedFormat,
 )
-from itonami.graphstore.environment import create_store
+from itonami.graphstore.creation import create_store
 
 
 def test_the_tour_of_the_contract(store):

@@ -15,7 +15,7 @@ from cli_process import Commands, ended, started
 
 from itonami.graphstore import Store
 from itonami.graphstore.backend import FORMAT
-from itonami.graphstore.environment import create_store
+from itonami.graphstore.creation import create_store
 
 ACTIVITIES = """
 from itonami.workflow import activity

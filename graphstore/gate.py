@@ -1,0 +1,87 @@
+"""Many may pass, or one may have it shut: how the map of an LMDB environment grows between transactions.
+
+LMDB may change its map only when no transaction of the process is open (lmdb.h, mdb_env_set_mapsize). Who reads or
+writes is inside the gate; who lets the map grow has it shut. Nothing of LMDB may live here.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from itonami.graphstore.errors import InvalidValue
+
+__all__ = ["Gate"]
+
+
+class Gate:
+    """Many may pass, or one may have it shut: readers against the growth of the map."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._inside = 0
+        self._shut = False
+        self._mine = threading.local()  # how often this thread is inside: it may enter again
+
+    @property
+    def inside(self) -> bool:
+        """Whether this thread is inside."""
+        return bool(getattr(self._mine, "depth", 0))
+
+    @contextmanager
+    def passing(self) -> Iterator[None]:
+        """Be inside for a while; nested, it costs nothing."""
+        depth = getattr(self._mine, "depth", 0)
+        if not depth:
+            with self._condition:
+                while self._shut:
+                    self._condition.wait()
+                self._inside += 1
+        self._mine.depth = depth + 1
+        try:
+            yield
+        finally:
+            self._mine.depth -= 1  # counted, not restored: readers need not end in the order they began
+            if not self._mine.depth:
+                with self._condition:
+                    self._inside -= 1
+                    if not self._inside:
+                        self._condition.notify_all()
+
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        """Step out for a moment, unless this thread was inside before."""
+        if self._mine.depth > 1:
+            yield
+            return
+        with self._condition:
+            self._inside -= 1
+            self._condition.notify_all()
+        self._mine.depth = 0
+        try:
+            yield
+        finally:
+            with self._condition:
+                while self._shut:
+                    self._condition.wait()
+                self._inside += 1
+            self._mine.depth = 1
+
+    @contextmanager
+    def shut(self) -> Iterator[None]:
+        """Have it alone: wait until nobody is inside, and let nobody in."""
+        if self.inside:
+            raise InvalidValue("this thread is still reading", fix="leave the `read` block first")
+        with self._condition:
+            while self._shut:
+                self._condition.wait()
+            self._shut = True
+            while self._inside:
+                self._condition.wait()
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._shut = False
+                self._condition.notify_all()

@@ -127,5 +127,5 @@ class Backend(Protocol):
     def copy(self, target: Path) -> None:
         """Write a compact copy, consistent and synced, while writers go on."""
 
-    def close(self) -> None:
+    def close(self, *, interrupted: bool = False) -> None:
         """End it. Further use is `StoreClosed`."""

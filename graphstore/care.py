@@ -17,9 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from itonami.graphstore.backend import Backend
-from itonami.graphstore.creation import DATA_FILE, LOCK_FILE, sync_directory
+from itonami.graphstore.creation import (
+    DATA_FILE,
+    LOCK_FILE,
+    make_directories,
+    opening,
+    refused,
+    sync_directory,
+)
 from itonami.graphstore.environment import Environment
-from itonami.graphstore.errors import InvalidValue, NotAStore, StoreBusy, StoreFull
+from itonami.graphstore.errors import InvalidValue, StoreBusy, StoreFull
 from itonami.graphstore.ledger import Ledger, Name
 
 __all__ = ["Stats", "backup", "compact", "stats"]
@@ -94,7 +101,7 @@ def compact(path: Path) -> tuple[int, int]:
         before = environment.last_id()
         environment.copy(scratch)
         environment.close()
-        with _alone(path):
+        with opening(path), _alone(path):
             if Environment.peek(path) != before:
                 raise StoreBusy("somebody wrote to it meanwhile", where=str(path), fix="try again")
             sizes = data.stat().st_size, (scratch / DATA_FILE).stat().st_size
@@ -120,15 +127,17 @@ def _alone(path: Path) -> Iterator[None]:
 def _scratch(path: Path) -> Iterator[Path]:
     """A directory beside the place a store is to have, removed at the end unless it was moved there."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_directories(path.parent)
         scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     except OSError as error:
-        raise NotAStore(f"no copy can be made there: {error.strerror}", where=str(path)) from error
+        raise refused(error, path) from error
     try:
         yield scratch
     except OSError as error:
         if isinstance(error, StoreFull):
             raise
-        raise StoreFull(f"the copy could not be written: {error.strerror}", where=str(path)) from error
+        raise StoreFull(
+            f"the copy could not be written: {error.strerror}", where=str(path), fix="make room and try again"
+        ) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -23,12 +23,16 @@ from itonami.graphstore.creation import (
     LOCK_FILE,
     check_vacant,
     create_store,
+    opening,
+    refused,
+    reserve_lock_file,
     sync_directory,
     sync_file,
 )
 from itonami.graphstore.errors import (
     Corrupt,
     InvalidValue,
+    ItonamiError,
     NotAStore,
     StoreClosed,
     StoreFull,
@@ -45,7 +49,9 @@ CHECKED_BYTES = 1 << 22
 """Files up to here are checked page by page whenever they are opened: some 20 us a page of 4 KiB."""
 MAXIMUM_MAP_BYTES = 1 << 44
 _MAGIC_AT, _MAGIC = 16, (0xBEEFC0DE).to_bytes(4, sys.byteorder)
-_MAX_READERS = 1024
+MAX_READERS = 1024
+CHECK_READERS_EVERY = 64
+"""Write transactions between two looks for readers that were killed: they would pin pages for ever"""
 
 Item = tuple[bytes, bytes]
 T = TypeVar("T")
@@ -123,39 +129,51 @@ class Environment:
         self._gate = Gate()
         self._pid = os.getpid()
         self._open = True
+        self._writes = 0
         data = path / DATA_FILE
+        self._settings: dict[str, Any] = {
+            "map_size": max(min(map_bytes, max_map_bytes), data.stat().st_size),
+            "readonly": read_only,
+            "sync": durable,
+            "metasync": durable,
+        }
         _check_file(data)
-        _refuse(check_metas(data), path)
-        thorough = data.stat().st_size <= CHECKED_BYTES if check is None else check
+        self._enter(data.stat().st_size <= CHECKED_BYTES if check is None else check)
+
+    def _enter(self, thorough: bool) -> None:
+        """Open the environment, alone (`opening`)."""
+        path, data = self.path, self.path / DATA_FILE
         try:
-            if not (path / LOCK_FILE).exists():  # nobody has it open: look without leaving a lock file
-                if thorough:
-                    _refuse(check_pages(data), path)
-                    thorough = False
-                with lmdb.open(str(path), max_dbs=1, readonly=True, lock=False, create=False) as env:
-                    _check_format(env, path)
-            self.env = lmdb.open(
-                str(path),
-                map_size=max(map_bytes, (path / DATA_FILE).stat().st_size),
-                max_dbs=len(TABLES),
-                max_readers=_MAX_READERS,
-                readonly=read_only,
-                create=False,
-                sync=durable,
-                metasync=durable,
-            )
-            try:
-                if thorough:
-                    with self.env.begin():  # keeps the pages of the snapshot that is looked at
+            with opening(path):
+                _refuse(check_metas(data), path)
+                if not (path / LOCK_FILE).exists():  # nobody has it open: look without leaving a lock file
+                    if thorough:
                         _refuse(check_pages(data), path)
-                self.env.reader_check()  # readers that were killed would pin pages
-                _check_format(self.env, path)
-                self._tables = {name: self.env.open_db(name.encode(), create=False) for name in TABLES}
-            except BaseException:
-                self.env.close()
-                raise
+                        thorough = False
+                    with lmdb.open(str(path), max_dbs=1, readonly=True, lock=False, create=False) as env:
+                        _check_format(env, path)
+                    reserve_lock_file(path, MAX_READERS)
+                if not self.read_only:
+                    sync_directory(path.parent)  # who made it may have been killed before it did so
+                self.env = lmdb.open(
+                    str(path), max_dbs=len(TABLES), max_readers=MAX_READERS, create=False, **self._settings
+                )
+                try:
+                    if thorough:
+                        with self.env.begin():  # keeps the pages of the snapshot that is looked at
+                            _refuse(check_pages(data), path)
+                    self.env.reader_check()  # readers that were killed would pin pages
+                    _check_format(self.env, path)
+                    self._tables = {name: self.env.open_db(name.encode(), create=False) for name in TABLES}
+                except BaseException:
+                    self.env.close()
+                    raise
         except lmdb.Error as error:
             raise translated(error, path) from error
+        except ItonamiError:  # some are an OSError too
+            raise
+        except OSError as error:
+            raise refused(error, path) from error
 
     @classmethod
     def open(cls, path: Path, *, create: bool, snapshot_every: int = 64, **settings: Any) -> Environment:
@@ -202,6 +220,9 @@ class Environment:
             except lmdb.MapResizedError as error:
                 with self._gate.outside():
                     self._grow(error)
+            except lmdb.PanicError:
+                with self._gate.outside():
+                    self._enter_again()
             except lmdb.Error as error:
                 raise translated(error, self.path) from error
 
@@ -216,12 +237,23 @@ class Environment:
             try:
                 with self._gate.passing():
                     self.check_usable()
+                    self._writes += 1
+                    if self._writes % CHECK_READERS_EVERY == 0:
+                        self.env.reader_check()
                     with self.env.begin(write=True) as txn:
                         return work(_Transaction(txn, self._tables))
+            except lmdb.PanicError:
+                self._enter_again()
             except (lmdb.MapFullError, lmdb.MapResizedError) as error:
                 self._grow(error)
             except lmdb.Error as error:
                 raise translated(error, self.path) from error
+
+    def _enter_again(self) -> None:
+        """LMDB uses an environment no more in which the write of a meta page failed."""
+        with self._gate.shut():
+            self.env.close()
+            self._enter(thorough=False)
 
     def _grow(self, cause: lmdb.Error) -> None:
         with self._gate.shut():
@@ -284,8 +316,11 @@ class Environment:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def close(self) -> None:
-        """Close the environment. Further use is `StoreClosed`."""
+    def close(self, *, interrupted: bool = False) -> None:
+        """Close the environment. Further use is `StoreClosed`. `interrupted`: an exception struck this thread while it
+        was reading; it reads no more."""
+        if interrupted:
+            self._gate.leave()
         if self._open and os.getpid() == self._pid:
             with self._gate.shut():
                 self._open = False

@@ -31,23 +31,31 @@ class Gate:
 
     @contextmanager
     def passing(self) -> Iterator[None]:
-        """Be inside for a while; nested, it costs nothing."""
-        depth = getattr(self._mine, "depth", 0)
-        if not depth:
+        """Be inside for a while; nested, it costs nothing. Ctrl-C may strike anywhere: both counts change together, so
+        that `leave` can take back what an interrupted reader left behind."""
+        if self.inside:
+            self._mine.depth += 1
+        else:
             with self._condition:
                 while self._shut:
                     self._condition.wait()
                 self._inside += 1
-        self._mine.depth = depth + 1
+                self._mine.depth = 1
         try:
             yield
         finally:
-            self._mine.depth -= 1  # counted, not restored: readers need not end in the order they began
-            if not self._mine.depth:
-                with self._condition:
-                    self._inside -= 1
-                    if not self._inside:
-                        self._condition.notify_all()
+            if self._mine.depth > 1:  # counted, not restored: readers need not end in the order they began
+                self._mine.depth -= 1
+            else:
+                self.leave()
+
+    def leave(self) -> None:
+        """This thread is inside no more, however often it was."""
+        with self._condition:
+            if self.inside:
+                self._inside -= 1
+                self._mine.depth = 0
+                self._condition.notify_all()
 
     @contextmanager
     def outside(self) -> Iterator[None]:

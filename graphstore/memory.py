@@ -342,7 +342,7 @@ class Memory:
             finally:
                 saved.close()
 
-    def close(self) -> None:
+    def close(self, *, interrupted: bool = False) -> None:
         """Wait for the writer and end it. Further use is `StoreClosed`."""
         if not self.forked:
             with self._turn:

@@ -158,7 +158,11 @@ class Reader:
         """The TxId of a point in time that is not of one graph."""
         parsed = parse_point(point)
         if isinstance(parsed, AtTag) or (isinstance(parsed, Back) and parsed.versions):
-            raise InvalidValue(f"{point!r} names a version of one graph", fix="use a TxId, HEAD or a time")
+            raise InvalidValue(
+                f"{point!r} names a version of one graph",
+                where="whole store",
+                fix="use a TxId, HEAD or a time",
+            )
         if isinstance(parsed, Back):
             return self.last_tx
         if isinstance(parsed, AtTime):

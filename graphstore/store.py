@@ -12,6 +12,7 @@ This is the writing side; what can be asked is `reading`. What is written where 
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -160,7 +161,7 @@ class Store(Reader):
             committer, self._committer = self._committer, None
         if committer is not None:
             committer.close()
-        self._backend.close()
+        self._backend.close(interrupted=isinstance(sys.exc_info()[1], KeyboardInterrupt))
         self._wake()
 
     def __enter__(self) -> Store:
@@ -313,7 +314,7 @@ class Store(Reader):
         return self.commit([self.prepare(new, 1, value, EMPTY, [why], base=(graph, tx))])[0]
 
     def tag(self, graph: str, name: str, point: Point = "HEAD") -> Version:
-        """Name a version, or move the name: `TAG name` is then a point in time. A tagged version outlives pruning."""
+        """Name a version, or move the name: `TAG name` is then a point in time. Its state outlives pruning."""
         key = checked_name(name, "tag").encode()
         if name != name.strip():
             raise InvalidValue("a tag has no spaces around it", where=f"tag {name!r}")
@@ -403,19 +404,20 @@ class Store(Reader):
         fields = None if policy is None else policy.to_json()
         self._backend.write(lambda txn: self._ledger.set(txn, "retention", fields))
 
-    def prune(self, graph: str | None = None, before: Point | None = None) -> Pruned:
+    def prune(self, graph: str | None = None, before: Point | Retention | None = None) -> Pruned:
         """Drop the versions of a graph (of all, without one) that lie before a point in time; the version in force at
-        that point is kept. Without a point, what the `retention` policy no longer keeps. Tagged versions, and those
-        that forks start from, stay. Their commit records stay too. Space is reused; `compact` gives it back."""
+        that point is kept. Or what a policy does not keep: the one given, or the store's own (`retention`).
+
+        The state of tagged versions, and of those that forks start from, stays; so do all commit records, and the
+        transaction that made the first kept version, with what it removed. Space is reused; `compact` gives it back."""
         names = self._names() if graph is None else [graph]
-        policy = self.retention if before is None else None
+        policy = before if isinstance(before, Retention) else self.retention if before is None else None
         if before is None and policy is None:
-            raise InvalidValue(
-                "nothing says what to prune", fix="give a point in time, or set store.retention"
-            )
+            fix = "give a point in time or a policy, or set store.retention"
+            raise InvalidValue("nothing says what to prune", where="prune", fix=fix)
         if policy is not None:
             return sum((self._pruner.keep_to(policy, name) for name in names), Pruned())
-        assert before is not None
+        assert before is not None and not isinstance(before, Retention)
         point = parse_point(before if graph is not None else self._moment(before))
         return sum((self._pruner.prune_before(name, point, graph is not None) for name in names), Pruned())
 

@@ -4,6 +4,8 @@
     runs       run, resume, cancel, terminate                output      how text is printed
     views      ps, show, log, diff                           progress    what is seen while a run goes on
     audit      replay, verify, check                         subject     the store and the graph that are meant
+    proofs     checkpoint, prove, verify-proof               kept        the files that are kept outside the store
+    care       stats, backup, compact, prune, retention, tag, untag, tags
 
 A command looks up, asks and prints. What a workflow, a store or a drawing is may not live here.
 """
@@ -12,6 +14,8 @@ A command looks up, asks and prints. What a workflow, a store or a drawing is ma
 from itonami.workflow.cli import runs  # isort: skip
 from itonami.workflow.cli import views  # isort: skip
 from itonami.workflow.cli import audit  # isort: skip
+from itonami.workflow.cli import proofs  # isort: skip
+from itonami.workflow.cli import care  # isort: skip
 from itonami.workflow.cli.app import app, main  # isort: skip
 
-__all__ = ["app", "audit", "main", "runs", "views"]
+__all__ = ["app", "audit", "care", "main", "proofs", "runs", "views"]

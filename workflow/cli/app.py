@@ -1,12 +1,12 @@
 """The command line's frame: the options before a command, and how whatever happens becomes an exit code.
 
     0    done
-    1    the run ended other than `succeeded`, or a check, replay or verification failed
+    1    the run ended other than `succeeded`, or a check, replay, verification or proof failed
     2    bad input: one sentence says what, where, and how to mend it
     130  interrupted by Ctrl-C (128 + SIGINT, POSIX.1-2017 XCU 2.8.2); the run can be resumed
 
-Nothing that a user caused ends in a traceback. The commands are in `runs`, `views` and `audit`; modules that
-few commands need are imported where they are used, so that looking at a store starts quickly.
+Nothing that a user caused ends in a traceback. The commands are in `runs`, `views`, `audit`, `proofs` and
+`care`; modules that few commands need are imported where they are used, so that looking at a store starts quickly.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Annotated, Any
 import typer
 
 from itonami.graphstore import Corrupt, InvalidValue, ItonamiError, StoreFull
+from itonami.graphstore.proof import ProofFailed
 from itonami.workflow.cli.output import fail, note
 
 __all__ = ["DEFAULT_STORE", "AsJson", "Context", "Interrupted", "app", "main"]
@@ -49,6 +50,7 @@ _CODES: tuple[tuple[type[ItonamiError], int], ...] = (
     (Interrupted, INTERRUPTED),
     (Corrupt, 1),
     (StoreFull, 1),
+    (ProofFailed, 1),
     (ItonamiError, 2),
 )
 

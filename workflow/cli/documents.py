@@ -49,7 +49,12 @@ def summary(run: str, tx: int, graph: Graph) -> dict[str, Any]:
 
 
 def log_rows(commit: Commit, graph: str) -> list[dict[str, Any]]:
-    """The events of one transaction, as `log` prints them. All but the first follow from it by the rules."""
+    """The events of one transaction, as `log` prints them. All but the first follow from it by the rules. Of a version
+    that was pruned, one row without an event says so."""
+    entry = commit.entry(graph)
+    if entry.pruned:
+        said = dict.fromkeys(("event", "rule", "match", "params", "cause"))
+        return [{"tx": commit.tx, "seq": 0, "time": commit.time, **said, "pruned": True}]
     return [
         {
             "tx": commit.tx,
@@ -61,7 +66,7 @@ def log_rows(commit: Commit, graph: str) -> list[dict[str, Any]]:
             "params": event.data,
             "cause": event.cause if seq == 0 else {"tx": commit.tx, "seq": 0},
         }
-        for seq, event in enumerate(commit.entry(graph).events)
+        for seq, event in enumerate(entry.events)
     ]
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, TextIO
@@ -19,7 +20,7 @@ from itonami.graphstore.lettering import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["columns", "emit", "fail", "note", "plain", "say", "terminal"]
+__all__ = ["bar", "columns", "emit", "fail", "note", "plain", "say", "size_text", "terminal"]
 
 
 def plain(value: Any) -> Any:
@@ -64,6 +65,29 @@ def columns(rows: Iterable[Sequence[str]]) -> list[str]:
     cells = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
+
+
+def size_text(size: int) -> str:
+    """A size in bytes, in the largest binary unit (IEC 80000-13) that leaves at least one: `1.5 MiB`."""
+    power = max(min((size.bit_length() - 1) // 10, len(_UNITS) - 1), 0)
+    return f"{size / (1 << 10 * power):.{1 if power else 0}f} {_UNITS[power]}"
+
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+
+@contextmanager
+def bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, told (done, total); nothing elsewhere."""
+    console = terminal(sys.stderr)
+    if console is None:
+        yield lambda done, total: None
+        return
+    from rich.progress import Progress
+
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 @cache

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Annotated, Any
@@ -25,14 +24,13 @@ from itonami.workflow.cli.documents import (
     summary,
 )
 from itonami.workflow.cli.output import columns, emit, plain, say, terminal
-from itonami.workflow.cli.subject import ENDED, LOOK_INTERVAL_S, checked_point, found, opened
+from itonami.workflow.cli.subject import ENDED, POINTS, checked_point, found, opened
 
 __all__ = ["diff", "log", "ps", "show"]
 
 DETAIL_CHARS = 120
 STATUSES = frozenset({"pending", "running", "waiting", "queued", "dropped", "crashed", "parked"}) | ENDED
 RunId = Annotated[str, typer.Argument(help="The run's id.")]
-POINTS = "A point in time: 42, HEAD~3, an ISO time."
 
 # -- ps ----------------------------------------------------------------------------------------------------
 
@@ -128,19 +126,19 @@ def show(
 ) -> None:
     """Show a run at a point in time."""
     point = checked_point(at, "--at")
-    with opened(ctx) as store:
+    with opened(ctx) as store:  # a graph is read from it as it is looked at
         tx = store.version(found(store, run), point).tx
         graph = store.at(run, tx)
-    if as_json or format is Format.json:
-        document = (run_document if is_run(graph) else graph_document)(run, tx, graph)
-        drawn = format not in (Format.text, Format.json)
-        emit(document | {"drawing": drawing(graph, format)} if drawn else document)
-    elif format is Format.text and is_run(graph) and (console := terminal(sys.stdout)) is not None:
-        from itonami.workflow.cli.progress import coloured_tree
+        if as_json or format is Format.json:
+            document = (run_document if is_run(graph) else graph_document)(run, tx, graph)
+            drawn = format not in (Format.text, Format.json)
+            emit(document | {"drawing": drawing(graph, format)} if drawn else document)
+        elif format is Format.text and is_run(graph) and (console := terminal(sys.stdout)) is not None:
+            from itonami.workflow.cli.progress import coloured_tree
 
-        console.print(coloured_tree(graph), end="")
-    else:
-        say(drawing(graph, format).rstrip("\n"))
+            console.print(coloured_tree(graph), end="")
+        else:
+            say(drawing(graph, format).rstrip("\n"))
 
 
 def drawing(graph: Graph, format: Format) -> str:
@@ -175,7 +173,7 @@ def log(
     follow: Annotated[bool, typer.Option("--follow", help="Go on until the run ends.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """The events of a run: what happened, by which rule, where, with what."""
+    """The events of a run: what happened, by which rule, where, with what. Where they were pruned, it says so."""
     with opened(ctx) as store:
         commits = _followed(store, run) if follow else store.entries(found(store, run))
         if not as_json:
@@ -189,19 +187,16 @@ def log(
 
 
 def _followed(store: Store, run: str) -> Iterator[Commit]:
-    """The commits of a run as they come, until it has ended. Watching LMDB's last transaction is the one way to
-    hear of another process."""
-    last, seen = 0, -1
-    found(store, run)
-    while True:
-        if store.last_id != seen:
-            seen = store.last_id
-            for commit in store.entries(run, last or None):
-                last = commit.tx
-                yield commit
-            if store.at(run, last).header.get("status") in ENDED:
-                return
-        time.sleep(LOOK_INTERVAL_S)
+    """The commits of a run: those there are, then each as it comes, until the run has ended."""
+    last = 0
+    for commit in store.entries(found(store, run)):
+        last = commit.tx
+        yield commit
+    coming = store.watch(last + 1, graph=run)
+    while store.at(run).header.get("status") not in ENDED or store.head(run).tx != last:
+        commit = next(coming)
+        last = commit.tx
+        yield commit
 
 
 _BAD = ("Failed", "TimedOut", "Terminated", "Cancelled", "Parked")
@@ -210,12 +205,22 @@ _WARNING = ("RetryScheduled", "CancelRequested", "OutcomeIgnored", "UnwindingSta
 
 def _narrate(store: Store, run: str, commits: Iterable[Commit]) -> None:
     """A line an event: when, what, by which rule, at which nodes, with what. The graph is carried along, for it
-    knows which ids are nodes and why a run failed."""
+    knows which ids are nodes and why a run failed. A stretch of pruned versions is one line."""
     graph, day = Graph(), ""
+    pruned: list[Commit] = []
     for commit in commits:
         entry = commit.entry(run)
-        before = graph if entry.base is None else store.at(*entry.base)
-        graph = before.patch(entry.delta)
+        if entry.pruned:
+            pruned.append(commit)
+            continue
+        if pruned:
+            _tell_pruned(pruned)
+            pruned = []
+            graph = store.at(run, commit.tx)
+            before = graph.patch(entry.delta.inverse())
+        else:
+            before = graph if entry.base is None else store.at(*entry.base)
+            graph = before.patch(entry.delta)
         moment = str(plain(commit.time))
         if moment[:10] != day:
             day = moment[:10]
@@ -223,6 +228,15 @@ def _narrate(store: Store, run: str, commits: Iterable[Commit]) -> None:
         for row in log_rows(commit, run):
             nodes = [id for id in row["match"] or () if id in before or id in graph]
             say(_line(row, moment[11:23], nodes, graph), _log_style(row["event"]))
+    if pruned:
+        _tell_pruned(pruned)
+
+
+def _tell_pruned(commits: list[Commit]) -> None:
+    """A line for a stretch of versions whose events are gone."""
+    first, last, number = commits[0].tx, commits[-1].tx, len(commits)
+    of = f"TX {first}" if number == 1 else f"{number} versions, TX {first} to {last},"
+    say(f"the events of {of} were pruned", "dim")
 
 
 def _line(row: dict[str, Any], time: str, nodes: list[str], after: Graph) -> str:

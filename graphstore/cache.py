@@ -4,7 +4,7 @@ Heads (where each graph stands), the declared indices, the last TxId and the log
 last transaction is the one they were read at (`synced`); when another process committed they are read anew. A graph at
 a TxId never changes, so graphs and saved tries are kept as long as there is room.
 
-A graph at TxId T is read as the nearest saved trie at or below T, plus the deltas since.
+A graph at TxId T is read as the nearest saved trie at or below T, plus the deltas since (`past`).
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ import threading
 from collections import OrderedDict
 from typing import TypeVar
 
-from itonami.graphstore.backend import Reading
+from itonami.graphstore.backend import Backend, Reading
 from itonami.graphstore.errors import Corrupt, NotFound
 from itonami.graphstore.graph import Graph
 from itonami.graphstore.ledger import Ledger, Place, Root
 from itonami.graphstore.metrics import Observe
+from itonami.graphstore.past import Past
 from itonami.graphstore.pruning import Retention
 from itonami.graphstore.secondary import Pair
 from itonami.graphstore.shelf import Shelf
@@ -47,7 +48,8 @@ class Present:
 class Cache:
     """Heads and graphs of one store, read through given transactions. Safe to use from any thread."""
 
-    def __init__(self, ledger: Ledger, shelf: Shelf, observe: Observe) -> None:
+    def __init__(self, backend: Backend, ledger: Ledger, shelf: Shelf, observe: Observe) -> None:
+        self._read = backend.read
         self._ledger = ledger
         self._shelf = shelf
         self._observe = observe
@@ -122,7 +124,10 @@ class Cache:
         if not root.location:
             return None
         kept = self._trees.get((number, root.tx))
-        return self._shelf.load(root.location, root.root) if kept is None else kept
+        if kept is None:
+            kept = self._shelf.load(root.location, root.root)
+            self.keep_tree(number, root.tx, kept)
+        return kept
 
     def keep_tree(self, number: bytes, tx: int, tree: Tree) -> None:
         """Remember a trie that is on disk now."""
@@ -131,18 +136,30 @@ class Cache:
             _trim(self._trees, CACHED_TREES)
 
     def _replayed(self, txn: Reading, graph: str, number: bytes, tx: int) -> Graph:
+        """The saved trie at or before a version, and what happened since: looked at when it is needed (`past`)."""
         found = self._ledger.root_at(txn, number, tx)
-        start, result = (0, Graph()) if found is None else (found.tx, Graph(self.tree(number, found)))
-        steps = self._ledger.versions(txn, number, start, tx)
+        start = 0 if found is None else found.tx
+        result = Graph(None if found is None else self.tree(number, found))
+        steps = self._ledger.marked(txn, number, start, tx)
         self._observe("replay_length", len(steps))
-        for step in steps:
-            entry = self._ledger.commit(txn, step).entry(graph)
-            if entry.base is not None:
-                result = self.graph(txn, *entry.base)
-            result = result.patch(entry.delta)
-        if result.root != (entry.root if steps else self._ledger.commit(txn, tx).entry(graph).root):
-            raise Corrupt(f"replay does not meet the root of TX {tx}", where=f"graph {graph!r}")
-        return result
+        if found is None and steps:
+            base = self._ledger.commit(txn, steps[0][0]).entry(graph).base
+            result = result if base is None else self.graph(txn, *base)
+        if not steps:
+            if result.root != self._ledger.commit(txn, tx).entry(graph).root:
+                raise Corrupt(f"the saved trie of TX {tx} is not the recorded one", where=f"graph {graph!r}")
+            return result
+        transactions = [step for step, _ in steps]
+        marks = [mark for _, mark in steps]
+        return Graph(
+            later=Past(result, marks, lambda: self._bodies(graph, transactions), self._ledger.payload)
+        )
+
+    def _bodies(self, graph: str, transactions: list[int]) -> tuple[list[bytes], bytes]:
+        """What these transactions did to a graph, and the root that the last one recorded."""
+        with self._read() as txn:
+            root = self._ledger.commit(txn, transactions[-1]).entry(graph).root
+            return self._ledger.bodies(txn, graph, transactions), root
 
 
 def _trim(kept: OrderedDict[K, V], limit: int) -> None:

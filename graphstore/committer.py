@@ -1,8 +1,9 @@
-"""Group commit: one thread, one LMDB transaction, one flush for all that queued during the last flush.
+"""Group commit: one LMDB transaction and one flush for all that queued during the last flush.
 
-There are no timers: while the disk is busy with one batch the next one gathers. Inside the write transaction each
-request is checked against the running heads of the batch and encoded before anything of it is put, so a refused
-request consumes no TxId and leaves its mates alone. If LMDB's commit fails, none of the batch was committed.
+There are no timers: while the disk is busy with one batch the next one gathers; who comes alone is not kept waiting.
+Inside the write transaction each request is checked against the running heads of the batch and encoded before anything
+of it is put, so a refused request consumes no TxId and leaves its mates alone. If LMDB's commit fails, none of the
+batch was committed.
 
 This module knows the queue and the waiting; what a commit writes is `ledger`.
 """
@@ -62,24 +63,43 @@ class Committer:
         self._queue: deque[_Waiting] = deque()
         self._condition = threading.Condition()
         self._closing = False
-        self._thread = threading.Thread(target=self._run, name="itonami-committer", daemon=True)
-        self._thread.start()
+        self._busy = False
+        self._thread: threading.Thread | None = None
 
     def submit(self, request: Any) -> list[Version]:
-        """Commit and wait, from a thread."""
-        outcomes: list[Outcome] = []
-        done = threading.Lock()
-        done.acquire()
+        """Commit and wait, from a thread. Where nobody else is at it, the caller commits by itself: that saves waking a
+        thread and being woken. Whoever comes meanwhile queues, and is taken together by the committer's thread."""
+        with self._condition:
+            alone = not (self._busy or self._queue or self._closing)
+            self._busy = self._busy or alone
+        if alone:
+            outcome = self._by_itself(request)
+        else:
+            outcomes: list[Outcome] = []
+            done = threading.Lock()
+            done.acquire()
 
-        def tell(outcome: Outcome) -> None:
-            outcomes.append(outcome)
-            done.release()
+            def tell(told: Outcome) -> None:
+                outcomes.append(told)
+                done.release()
 
-        self._enqueue(_Waiting(request, tell, None))
-        done.acquire()
-        if isinstance(outcomes[0], BaseException):
-            raise outcomes[0]
-        return outcomes[0]
+            self._enqueue(_Waiting(request, tell, None))
+            done.acquire()
+            outcome = outcomes[0]
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    def _by_itself(self, request: Any) -> Outcome:
+        self._observe("queue_depth", 0)
+        try:
+            (outcome,) = self._commit([request])
+        finally:
+            with self._condition:
+                self._busy = False
+                self._condition.notify_all()
+        self._after()
+        return outcome
 
     def submit_async(self, request: Any) -> asyncio.Future[list[Version]]:
         """Queue now, in order of calls; the future of the running loop resolves when it is durable."""
@@ -98,6 +118,9 @@ class Committer:
             if self._closing:
                 raise StoreClosed("the store is closed")
             self._queue.append(waiting)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="itonami-committer", daemon=True)
+                self._thread.start()
             if len(self._queue) == 1:
                 self._condition.notify_all()
 
@@ -122,23 +145,30 @@ class Committer:
         with self._condition:
             self._closing = True
             self._condition.notify_all()
-        if self._thread is not threading.current_thread():
+            while self._busy and self._thread is None:
+                self._condition.wait()
+        if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
 
     def _run(self) -> None:
         while True:
             with self._condition:
-                while not self._queue and not self._closing:
+                while self._busy or not (self._queue or self._closing):
                     self._condition.wait()
                 if not self._queue:
                     return
                 batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_LIMIT))]
+                self._busy = True
                 self._condition.notify_all()
                 roomless, self._roomless = self._roomless, []
             self._observe("queue_depth", len(self._queue))
             for loop, future in roomless:
                 _call(loop, _wake, future)
-            self._settle(batch)
+            try:
+                self._settle(batch)
+            finally:
+                with self._condition:
+                    self._busy = False
             self._after()
 
     def _settle(self, batch: list[_Waiting]) -> None:

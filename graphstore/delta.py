@@ -18,7 +18,7 @@ from typing import Any
 from itonami.graphstore import trie
 from itonami.graphstore.codec import Value, same
 from itonami.graphstore.element import Edge, Node, changed_keys, edge_path
-from itonami.graphstore.errors import Corrupt
+from itonami.graphstore.errors import Corrupt, InvalidValue
 from itonami.graphstore.graph import Graph
 
 __all__ = ["EMPTY", "Change", "Delta", "EdgeChange"]
@@ -52,14 +52,14 @@ class Change:
         return cls(node_id, before, after, tuple(removed), tuple(added))
 
     def applied(self, data: dict[str, Value]) -> dict[str, Value]:
-        """The properties after this change; `Corrupt` when they are not those before it."""
+        """The properties after this change; `InvalidValue` when they are not those before it."""
         result = dict(data)
         for key, value in self.before.items():
             if key not in result or not same(result.pop(key), value):
-                raise Corrupt(f"{self.id!r} does not hold the value {key!r} that the delta changes")
+                raise InvalidValue(f"{self.id!r} does not hold the value {key!r} that the delta changes")
         for key, value in self.after.items():
             if key in result:
-                raise Corrupt(f"{self.id!r} already holds {key!r}, which the delta adds")
+                raise InvalidValue(f"{self.id!r} already holds {key!r}, which the delta adds")
             result[key] = value
         return result
 
@@ -180,37 +180,37 @@ class Delta:
         )
 
     def apply(self, graph: Graph) -> Graph:
-        """`graph.patch(self)`. Raises `Corrupt` when the graph is not the one this delta starts from."""
+        """`graph.patch(self)`. Raises `InvalidValue` when the graph is not the one this delta starts from."""
         drops: list[Node | Edge] = []
         puts: list[Node | Edge] = []
         for node in self.removed_nodes:
             if graph.find(node.id) != node:
-                raise Corrupt(f"node {node.id!r}, which the delta removes, is not there as it says")
+                raise InvalidValue(f"node {node.id!r}, which the delta removes, is not there as it says")
             drops.append(node)
         for edge in self.removed_edges:
             drops.append(_present(graph, edge))
         for change in self.set_nodes:
             old = graph.find(change.id)
             if old is None:
-                raise Corrupt(f"node {change.id!r}, which the delta sets, is not there")
+                raise InvalidValue(f"node {change.id!r}, which the delta sets, is not there")
             if not old.labels.issuperset(change.labels_removed) or not old.labels.isdisjoint(
                 change.labels_added
             ):
-                raise Corrupt(f"node {change.id!r} does not have the labels that the delta changes")
+                raise InvalidValue(f"node {change.id!r} does not have the labels that the delta changes")
             labels = (old.labels - set(change.labels_removed)) | set(change.labels_added)
             puts.append(Node(change.id, labels, change.applied(old.data)))
         for moved in self.set_edges:
             was = trie.get(graph.top, edge_path(moved.source, moved.label, moved.id))
             if was is None or was.id != moved.id:
-                raise Corrupt(f"edge {moved.id!r}, which the delta sets, is not there")
+                raise InvalidValue(f"edge {moved.id!r}, which the delta sets, is not there")
             puts.append(Edge(was.id, was.source, was.label, was.target, moved.applied(was.data)))
         for added in self.added_nodes:
             if graph.find(added.id) is not None:
-                raise Corrupt(f"node {added.id!r}, which the delta adds, is already there")
+                raise InvalidValue(f"node {added.id!r}, which the delta adds, is already there")
         gone = {edge.id for edge in self.removed_edges}
         for edge in self.added_edges:
             if edge.id not in gone and trie.get(graph.top, edge.path) is not None:
-                raise Corrupt(f"edge {edge.id!r}, which the delta adds, is already there")
+                raise InvalidValue(f"edge {edge.id!r}, which the delta adds, is already there")
         return graph.replaced([*puts, *self.added_nodes, *self.added_edges], drops)
 
     def __len__(self) -> int:
@@ -228,7 +228,7 @@ def _ends(edge: Edge) -> tuple[str, str, str]:
 def _present(graph: Graph, edge: Edge) -> Edge:
     """The edge itself, if the graph holds it as it is: looked up by its path, without an index."""
     if trie.get(graph.top, edge.path) != edge:
-        raise Corrupt(f"edge {edge.id!r}, which the delta removes, is not there as it says")
+        raise InvalidValue(f"edge {edge.id!r}, which the delta removes, is not there as it says")
     return edge
 
 

@@ -339,7 +339,7 @@ class Environment:
             raise StoreClosed(
                 "the store was opened before this process was forked",
                 where=str(self.path),
-                fix="open it again in the child",
+                fix="close it before forking, or start children with multiprocessing's 'spawn'",
             )
 
 

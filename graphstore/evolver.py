@@ -43,6 +43,7 @@ class Evolver:
     def __init__(self, base: Graph, new_id: Callable[[], str] | None = None) -> None:
         self._base = base
         self._new_id = new_id or random_id
+        self._sealed = False
         self._nodes: dict[str, Node | None] = {}
         self._edges: dict[str, Edge | None] = {}
         self._edges_before: dict[
@@ -104,10 +105,19 @@ class Evolver:
 
     # -- editing -------------------------------------------------------------------------------------------
 
+    def seal(self) -> None:
+        """No more edits: the transaction has ended, and they would be lost."""
+        self._sealed = True
+
+    def _check_open(self) -> None:
+        if self._sealed:
+            raise InvalidValue("the transaction has ended, this edit would be lost", fix="begin another")
+
     def add_node(
         self, *labels: str, id: str | None = None, properties: dict[str, Any] | None = None, **props: Any
     ) -> str:
         """Add a node and return its id (`id`, or one from the id source). O(log n)."""
+        self._check_open()
         node_id = self._fresh(id, "node id")
         if self.find(node_id) is not None:
             raise InvalidValue(f"node {node_id!r} is already there", fix="update it, or choose another id")
@@ -147,6 +157,7 @@ class Evolver:
 
     def relabel(self, id: str, add: Iterable[str] = (), remove: Iterable[str] = ()) -> None:
         """Add and remove labels of a node."""
+        self._check_open()
         node = self.node(id)
         added = {checked_name(label, "label") for label in add}
         self._nodes[id] = Node(id, (node.labels - set(remove)) | added, node.data)
@@ -157,6 +168,7 @@ class Evolver:
 
     def remove_node(self, id: str, detach: bool = False) -> None:
         """Remove a node; edges at it are an error, or go too with `detach`."""
+        self._check_open()
         self.node(id)
         edges = {edge.id: edge for edge in (*self.out(id), *self.into(id))}
         if edges and not detach:
@@ -168,6 +180,7 @@ class Evolver:
         self._nodes[id] = None
 
     def _set(self, id: str, change: Callable[[dict[str, Value]], dict[str, Value]]) -> None:
+        self._check_open()
         node = self.find(id)
         if node is not None:
             self._nodes[id] = Node(id, node.labels, change(node.data))
@@ -179,6 +192,7 @@ class Evolver:
 
     def _put_edge(self, id: str, edge: Edge | None, before: Edge | None) -> None:
         """Journal an edge; `before` is what stood there until now."""
+        self._check_open()
         if id not in self._edges:
             self._edges_before[id] = before
         self._edges[id] = edge

@@ -51,6 +51,15 @@ class GraphView(Protocol):
     def __contains__(self, id: object) -> bool: ...
 
 
+class Later(Protocol):
+    """What happened to a graph since a trie was saved, not yet looked at (`past`)."""
+
+    @property
+    def before(self) -> Graph: ...
+    def spares(self, id_hash: str) -> bool: ...
+    def settled(self) -> trie.Tree: ...
+
+
 class _Behind:
     """The lookups of an earlier graph, and what happened since: nothing is done with it unless somebody asks."""
 
@@ -84,10 +93,11 @@ class _Behind:
 class Graph:
     """An immutable graph. `graph.root` is its address; two graphs are equal iff their roots are."""
 
-    __slots__ = ("_behind", "_lookup", "_top")
+    __slots__ = ("_behind", "_later", "_lookup", "_top")
 
-    def __init__(self, top: trie.Tree = None) -> None:
+    def __init__(self, top: trie.Tree = None, later: Later | None = None) -> None:
         self._top = top
+        self._later = later
         self._lookup: Lookup | None = None
         self._behind: _Behind | None = None
 
@@ -96,12 +106,20 @@ class Graph:
     @property
     def root(self) -> bytes:
         """The Merkle root, 32 bytes: BLAKE3 over the canonical trie. O(changes since the last root asked)."""
-        return trie.root(self._top)
+        return trie.root(self.top)
 
     @property
     def top(self) -> trie.Tree:
         """The trie itself, for the store."""
+        if self._later is not None:
+            self._top = self._later.settled()
+            self._later = None
         return self._top
+
+    def _around(self, id_hash: str) -> trie.Tree:
+        """A trie that tells of one node and the edges leaving it what this graph's does."""
+        later = self._later
+        return later.before.top if later is not None and later.spares(id_hash) else self.top
 
     def node(self, id: str) -> Node:
         """The node of that id, else `NotFound`. O(log n)."""
@@ -112,7 +130,10 @@ class Graph:
 
     def find(self, id: str) -> Node | None:
         """The node of that id, or None. O(log n)."""
-        item = trie.get(self._top, hashed(id) + NODE_KIND) if isinstance(id, str) else None
+        if not isinstance(id, str):
+            return None
+        path = hashed(id)
+        item = trie.get(self._top if self._later is None else self._around(path), path + NODE_KIND)
         return item if item is not None and item.id == id else None
 
     def __contains__(self, id: object) -> bool:
@@ -145,8 +166,9 @@ class Graph:
         """Edges leaving a node, in order of id: a prefix scan of the trie."""
         if not isinstance(id, str):
             return iter(())
-        prefix = hashed(id) + EDGE_KIND + ("" if label is None else label_path(label))
-        edges = [e for e in trie.items(self._top, prefix) if label is None or e.label == label]
+        path = hashed(id)
+        prefix = path + EDGE_KIND + ("" if label is None else label_path(label))
+        edges = [e for e in trie.items(self._around(path), prefix) if label is None or e.label == label]
         return iter(sorted(edges, key=_by_id))
 
     def into(self, id: str, label: str | None = None) -> Iterator[Edge]:
@@ -156,14 +178,14 @@ class Graph:
 
     def items(self) -> Iterator[Node | Edge]:
         """Every node and edge, in the trie's order."""
-        return trie.items(self._top, "")
+        return trie.items(self.top, "")
 
     def __len__(self) -> int:
         """The number of nodes."""
         return self.lookup().nodes.count
 
     def __bool__(self) -> bool:
-        return self._top is not None
+        return self.top is not None
 
     def __eq__(self, other: object) -> bool:
         return self.root == other.root if isinstance(other, Graph) else NotImplemented
@@ -198,7 +220,7 @@ class Graph:
 
     def replaced(self, puts: Iterable[Node | Edge], drops: Iterable[Node | Edge] = ()) -> Graph:
         """This graph without `drops` and with `puts` in place; endpoints are the caller's care. O(k log n)."""
-        top, drops, puts = self._top, tuple(drops), tuple(puts)
+        top, drops, puts = self.top, tuple(drops), tuple(puts)
         for item in drops:
             top = trie.delete(top, item.path)
         for item in puts:
@@ -212,14 +234,14 @@ class Graph:
         return result
 
     def patch(self, delta: Delta) -> Graph:
-        """The graph after `delta`; every before-value is checked, a mismatch is `Corrupt`. O(k log n)."""
+        """The graph after `delta`; every before-value is checked, a mismatch is `InvalidValue`. O(k log n)."""
         return delta.apply(self)
 
     def diff(self, other: Graph) -> Delta:
         """What turns this graph into `other`; equal subtrees are skipped: O(changes log n)."""
         from itonami.graphstore.delta import Delta
 
-        before, after = trie.differing(self._top, other._top)
+        before, after = trie.differing(self.top, other.top)
         return Delta.between(before, after)
 
     # -- exchange ------------------------------------------------------------------------------------------

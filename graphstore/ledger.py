@@ -4,7 +4,7 @@
     graphs    name -> number, horizon, swept       number = TxId that made it << 8 | its place there
     commits   tx -> record, bodies                 the truth (`records`), appended
     log       tx -> hashes                         the subtrees of the log that this leaf completes (`merkle`), appended
-    versions  number tx -> version                 which transactions touched a graph
+    versions  number tx -> version, marks          which transactions touched a graph, and which nodes (`past`)
     roots     number tx -> location, root          versions whose trie is on disk
     nodes     location -> trie node                appended (`shelf`)
     saves     location -> number, tx, count        who wrote the nodes from there on
@@ -35,7 +35,7 @@ from itonami.graphstore.codec import Value, encode, load
 from itonami.graphstore.errors import Corrupt, NotFound, VersionPruned
 from itonami.graphstore.payloads import Payloads
 from itonami.graphstore.points import AtTag, AtTime, AtTx, Back
-from itonami.graphstore.records import Commit, encode_stored, microseconds, time_of
+from itonami.graphstore.records import Commit, encode_stored, microseconds, only_body, time_of
 from itonami.graphstore.secondary import Entries, Pair, full_key
 from itonami.graphstore.write import Write
 
@@ -125,7 +125,7 @@ class Ledger:
         """Put one transaction: record and bodies, versions, payloads, index. `numbers` are the graphs' numbers."""
         txn.append("commits", u64(tx), encode_stored(record, [write.entry.body for write in writes]))
         for write, number in zip(writes, numbers, strict=True):
-            txn.put("versions", number + u64(tx), u64(write.entry.version))
+            txn.put("versions", number + u64(tx), u64(write.entry.version) + write.marks)
             if write.payloads:
                 Payloads.hold(txn, write.payloads)
             for key, node in write.index_out:
@@ -177,7 +177,7 @@ class Ledger:
         found = txn.floor("versions", number + u64(tx))
         if found is None or found[0][:8] != number:
             return None
-        return to_int(found[0][8:]), to_int(found[1])
+        return to_int(found[0][8:]), to_int(found[1][:8])
 
     def versions(self, txn: Reading, number: bytes, after: int = 0, until: int = LATEST) -> list[int]:
         """The TxIds of a graph's versions in (after, until], oldest first."""
@@ -192,7 +192,30 @@ class Ledger:
             tx = to_int(key[8:])
             if key[:8] != number or tx > until:
                 break
-            found.append((tx, to_int(version)))
+            found.append((tx, to_int(version[:8])))
+        return found
+
+    def marked(self, txn: Reading, number: bytes, after: int, until: int) -> list[tuple[int, bytes]]:
+        """(tx, marks) of a graph's versions in (after, until], oldest first."""
+        found: list[tuple[int, bytes]] = []
+        for key, value in txn.scan("versions", number + u64(after + 1)):
+            tx = to_int(key[8:])
+            if key[:8] != number or tx > until:
+                break
+            found.append((tx, value[8:]))
+        return found
+
+    def bodies(self, txn: Reading, graph: str, transactions: list[int]) -> list[bytes]:
+        """What transactions did to a graph, encoded; `VersionPruned` when that is gone."""
+        found: list[bytes] = []
+        for tx in transactions:
+            stored = txn.get("commits", u64(tx))
+            body = None if stored is None else only_body(stored)
+            if body is None:
+                body = self.commit(txn, tx).entry(graph).body
+            if body is None:
+                raise VersionPruned(f"what TX {tx} changed was pruned", where=f"graph {graph!r}")
+            found.append(body)
         return found
 
     def place(self, txn: Reading, graph: str, tx: int = LATEST) -> Place | None:
@@ -238,7 +261,7 @@ class Ledger:
             if key[:8] != number:
                 return None
             if steps == versions:
-                return to_int(key[8:]), to_int(version)
+                return to_int(key[8:]), to_int(version[:8])
         return None
 
     def tx_at(self, txn: Reading, time: int) -> int:

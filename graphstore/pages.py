@@ -131,9 +131,9 @@ class _Walk:
             self.tree("the main table", self.meta.main)
             for name, tree in self.tables:
                 self.tree(name, tree)
-            absent = self.meta.last + 1 - self.in_file
-            if absent != len(self.beyond) and not self.findings:
-                self.find(f"the file lacks {absent} pages, of which {len(self.beyond)} are free")
+            lost = self.meta.last + 1 - FIRST_PAGE - self.reached - len(self.beyond)
+            if lost and not self.findings:
+                self.find(f"{lost} of the pages up to {self.meta.last} are neither reached nor free")
         except _Enough:
             return
 

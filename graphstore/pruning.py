@@ -31,7 +31,7 @@ __all__ = ["Pruned", "Pruner", "Retention"]
 CHUNK = 500
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
     """Which versions a graph keeps: the last so many, those in force so long ago or later, those in force at a TxId
     or later. A version is kept if any of them keeps it, and the head always is."""
@@ -41,6 +41,12 @@ class Retention:
     tx: int | None = None
 
     def __post_init__(self) -> None:
+        kinds = {"versions": int, "age": timedelta, "tx": int}
+        for name, kind in kinds.items():
+            if not isinstance(getattr(self, name), kind | None):
+                raise InvalidValue(
+                    f"{name} is a {kind.__name__}, not {getattr(self, name)!r}", where="retention"
+                )
         if self.versions is not None and self.versions < 1:
             raise InvalidValue(f"a graph keeps at least 1 version, not {self.versions}")
         if self.age is not None and self.age < timedelta(0):
@@ -59,7 +65,9 @@ class Retention:
             return None
         age = fields.get("age_us")
         return cls(
-            fields.get("versions"), None if age is None else timedelta(microseconds=age), fields.get("tx")
+            versions=fields.get("versions"),
+            age=None if age is None else timedelta(microseconds=age),
+            tx=fields.get("tx"),
         )
 
     def horizon(self, ledger: Ledger, txn: Reading, number: bytes, now: datetime) -> int:

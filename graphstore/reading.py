@@ -42,7 +42,7 @@ class Reader:
         self._backend = backend
         self._ledger = Ledger(backend)
         self._shelf = Shelf(backend)
-        self._cache = Cache(self._ledger, self._shelf, observe)
+        self._cache = Cache(backend, self._ledger, self._shelf, observe)
         self.log = Log(backend, self._ledger)
         """The transparency log: proofs and checkpoints over the commit records"""
 
@@ -152,6 +152,10 @@ class Reader:
         `timeout` seconds without news."""
         from itonami.graphstore.watch import Watch
 
+        if not isinstance(from_tx, int | None):
+            raise InvalidValue(
+                f"{from_tx!r} is no TxId", where="watch", fix="give a whole number, or nothing for now"
+            )
         return Watch(self, self.last_tx + 1 if from_tx is None else from_tx, graph, timeout)
 
     def _moment(self, point: Point) -> int:
@@ -238,8 +242,11 @@ class Reader:
     ) -> StateProof:
         """Proof that a graph had a node or edge at a point in time, with its value, or that it had none of that id:
         trie path, commit record, inclusion in the log, checkpoint (signed, with a signer). O(log n)."""
+        from itonami.graphstore.note import Signer
         from itonami.graphstore.proof import state_proof
 
+        if not isinstance(signer, Signer | None):
+            raise InvalidValue("the signer is no Signer", where="prove", fix="use Signer.parse(text)")
         return state_proof(self, graph, id, point, signer)
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> Report:

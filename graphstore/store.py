@@ -183,9 +183,13 @@ class Store(Reader):
         expected_version: int | None = None,
         on_conflict: OnConflict | None = None,
     ) -> Transaction:
-        """Edit a graph in a `with` or `async with` block: it gives an `Evolver`, and commits at its end. Raises
-        `Conflict` when somebody else committed to the graph in between, or asks `on_conflict` (`write.OnConflict`)
-        what to commit instead; an exception inside commits nothing."""
+        """Edit a graph in a `with` or `async with` block: it gives an `Evolver`, and commits at its end; an exception
+        inside commits nothing. When somebody else committed to the graph in between, it is a `Conflict`.
+
+        Unless `on_conflict` has an answer: it is called inside the committer, so it must be quick and pure, with an
+        `Attempt` (events, delta, and the present head), and returns `attempt.head.patch(attempt.delta)` to merge, any
+        graph to commit with the same events, `Rebased(graph, events)` for others, or None to let the conflict stand. A
+        delta that does not fit the head is a conflict too. Where it is easier to do the work again, use `transact`."""
         reason = self._event(event=event, data=data, cause=cause, author=author)
         return Transaction(self, checked_name(graph, "graph name"), reason, expected_version, on_conflict)
 
@@ -207,7 +211,8 @@ class Store(Reader):
         expected_version: int | None = None,
         **reason: Any,
     ) -> T:
-        """Run `fn(evolver)` in a transaction, again on `Conflict`, and return what it returned. An `expected_version`
+        """Run `fn(evolver)` in a transaction, again on `Conflict`, and return what it returned; `reason` is what
+        `transaction` takes: data, cause, author, on_conflict. An `expected_version`
         that is not the head's is a `Conflict` that cannot heal, and is raised."""
         for attempt in range(ATTEMPTS):
             try:
@@ -308,7 +313,7 @@ class Store(Reader):
             tx = self._ledger.resolve(txn, graph, point)
             value = self._cache.graph(txn, graph, tx)
         if new in self:
-            raise Conflict(new, 0, self.head(new).version)
+            raise InvalidValue(f"there is a graph {new!r} already", where="fork", fix="choose another name")
         data = {"graph": graph, "tx": tx}
         why = self._event(event=event, data=data, cause=cause, author=author)
         return self.commit([self.prepare(new, 1, value, EMPTY, [why], base=(graph, tx))])[0]
@@ -395,12 +400,15 @@ class Store(Reader):
 
     @property
     def retention(self) -> Retention | None:
-        """Which versions are kept; None for all."""
+        """Which versions are kept; None for all. A graph is pruned by it when its trie is saved, so some versions more
+        than asked may be kept, and a graph that nobody writes to waits for `prune()`."""
         with self._backend.read() as txn:
             return Retention.from_json(self._ledger.setting(txn, "retention"))
 
     @retention.setter
     def retention(self, policy: Retention | None) -> None:
+        if not isinstance(policy, Retention | None):
+            raise InvalidValue(f"{policy!r} is no policy", where="retention", fix="set a Retention, or None")
         fields = None if policy is None else policy.to_json()
         self._backend.write(lambda txn: self._ledger.set(txn, "retention", fields))
 
@@ -417,7 +425,7 @@ class Store(Reader):
             raise InvalidValue("nothing says what to prune", where="prune", fix=fix)
         if policy is not None:
             return sum((self._pruner.keep_to(policy, name) for name in names), Pruned())
-        assert before is not None and not isinstance(before, Retention)
+        assert not isinstance(before, Retention | None)
         point = parse_point(before if graph is not None else self._moment(before))
         return sum((self._pruner.prune_before(name, point, graph is not None) for name in names), Pruned())
 

@@ -40,6 +40,7 @@ class Transaction:
 
     def _write(self) -> Write:
         assert self._evolver is not None
+        self._evolver.seal()
         after, delta = self._evolver.persistent(), self._evolver.delta()
         return self._store.prepare(
             self._graph, self._version + 1, after, delta, [self._event], on_conflict=self._on_conflict

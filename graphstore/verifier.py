@@ -6,7 +6,6 @@ checked from what you hold downwards: nothing is decoded before its hash is know
     key or root -> checkpoint -> commit record (RFC 9162) -> root of the graph -> trie nodes -> record -> payloads
 
 Then the file is written anew from what was proved, and must be the same byte for byte: its readable head cannot lie.
-The package uses this very module. Nothing of the package, and nothing but checks, may live here. 150 lines at most.
 """
 
 import argparse
@@ -34,23 +33,25 @@ CHECKPOINT = re.compile(rf"\A({CHAR}+)\n(0|[1-9][0-9]{{0,18}})\n({BASE64})\n(?:{
 
 class Refused(Exception):
     """Why it does not hold. What is no proof, note or key, or lacks what it is checked by, is a ValueError."""
-
 def require(holds: object, otherwise: str) -> None:
     if not holds:
         raise Refused(otherwise)
-
 def decode(data: bytes, payloads: dict[cbor2.CBORTag, bytes] | None = None) -> Any:
     """The value of deterministic CBOR (RFC 8949, section 4.2) without shared values, payloads put in place."""
     sharing = dict.fromkeys((25, 28, 29, 256), lambda *_: require(False, "there is CBOR that shares values"))
     value = cbor2.loads(data, max_depth=101, strict_hashable_types=True, semantic_decoders=sharing)
     require(cbor2.dumps(value, canonical=True, datetime_as_timestamp=True) == data, "there is loose CBOR")
-    return cbor2.loads(data, tag_hook=lambda tag, _: decode(payloads[tag])) if payloads else value
+    shown = {"object_hook": lambda item, _: {"$" * key.startswith("$") + key: item[key] for key in item}}
+    return value if payloads is None else cbor2.loads(data, tag_hook=lambda t, _: decode(payloads[t], {}), **shown)
 
 def open_note(note: str, key: str) -> str:
     """The text of a note that `key` signed. Signatures of others are ignored, a wrong one of this is not."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-    ((name, key_id, public),), ((text, block),) = KEY.findall(key), NOTE.findall(note)
+    by, signed = KEY.match(key), NOTE.match(note)
+    if by is None or signed is None:
+        raise ValueError("the checkpoint is not a signed note" if by else "that is no verifier key (name+id+key)")
+    (name, key_id, public), (text, block) = by.groups(), signed.groups()
     signatures = map(b64decode, re.findall(rf"— {re.escape(name)} (.*)\n", block))
     known = [signature[4:] for signature in signatures if signature[:4].hex() == key_id]
     require(known, f"the note is not signed by {name!r}")
@@ -89,7 +90,7 @@ def record_at(path: str, nodes: list[bytes], root: bytes) -> bytes | None:
     return record
 
 def document(graph: str, id: str, commit: bytes, record: bytes | None, checkpoint: str, **lists: Any) -> str:
-    """The one form of a proof file; what JSON lacks is {"$bytes": base64} or {"$time": ISO 8601}."""
+    """The one form of a proof file. {"$bytes": base64} and {"$time": ISO 8601} are values; own keys get a $ more."""
     payloads = {cbor2.CBORTag(PAYLOAD_TAG, blake3(part).digest()): part for part in lists["payloads"]}
     require(all(tag.value in (record or b"") for tag in payloads), "nothing refers to one of the payloads")
     lacking: Any = {bytes: lambda b: {"$bytes": b64encode(b).decode()}, datetime: lambda t: {"$time": t.isoformat()}}
@@ -145,6 +146,5 @@ def main() -> None:
         print(f"{options.file}: {error}", file=sys.stderr)
         sys.exit(1 if isinstance(error, Refused) else 2)
     print(json.dumps(said) if options.json else f"It holds: {json.dumps(said, indent=2)}")
-
 if __name__ == "__main__":
     main()

@@ -27,6 +27,7 @@ from itonami.graphstore.element import Node
 from itonami.graphstore.errors import Corrupt, ItonamiError
 from itonami.graphstore.graph import Graph
 from itonami.graphstore.ledger import Ledger, Name, Root, to_int, u64
+from itonami.graphstore.past import marks_of
 from itonami.graphstore.payloads import Payloads
 from itonami.graphstore.pruning import Retention
 from itonami.graphstore.records import Commit, Entry, microseconds
@@ -240,6 +241,8 @@ class _Audit:
                 state = entry.delta.apply(state)
             if state.root != entry.root:
                 raise Corrupt(f"the deltas do not lead to the root of TX {tx}")
+            if (txn.get("versions", name.number + u64(tx)) or b"")[8:] != marks_of(entry.delta):
+                raise Corrupt(f"the marks of TX {tx} are not those of what it touched")
         whole(state)
 
     def persisted(self, txn: Reading, graph: str, tx: int) -> Graph:

@@ -13,6 +13,7 @@ from datetime import datetime
 from itonami.graphstore.delta import Delta
 from itonami.graphstore.errors import InvalidValue
 from itonami.graphstore.graph import Graph
+from itonami.graphstore.past import marks_of
 from itonami.graphstore.records import Entry, Event, Version
 from itonami.graphstore.secondary import Entries, Pair
 
@@ -46,12 +47,13 @@ class Rebased:
 
 OnConflict = Callable[[Attempt], "Rebased | Graph | None"]
 """Asked inside the committer, so it must be quick and pure: the graph to commit in place of the attempt (with its
-events, or with others), or None to let the `Conflict` stand. What it raises, the loser gets."""
+events, or with others), or None to let the `Conflict` stand; so does an `InvalidValue`, e.g. of a delta that
+does not fit. What else it raises, the loser gets."""
 
 
 @dataclass(slots=True)
 class Write:
-    """One graph's part of a request. `payloads` are what its body refers to."""
+    """One graph's part of a request. `payloads` are what its body refers to, `marks` which nodes it touches."""
 
     entry: Entry
     encoded: bytes
@@ -61,6 +63,7 @@ class Write:
     pairs: tuple[Pair, ...] = ()
     index_out: Entries = frozenset()
     index_in: Entries = frozenset()
+    marks: bytes = b""
     on_conflict: OnConflict | None = None
 
     @classmethod
@@ -78,7 +81,9 @@ class Write:
     ) -> Write:
         """The write that makes `version` of a graph. Raises `InvalidValue` for values outside the domain."""
         entry, payloads = Entry.make(graph, version, after.root, tuple(events), delta, base)
-        return cls(entry, entry.encoded(), payloads, after, before, on_conflict=on_conflict)
+        return cls(
+            entry, entry.encoded(), payloads, after, before, marks=marks_of(delta), on_conflict=on_conflict
+        )
 
     @property
     def size(self) -> int:

@@ -2,7 +2,8 @@
 
 Each request is checked against the running heads of the batch before anything of it is put: a refused one consumes no
 TxId and leaves its mates alone. Commit times increase: max(clock, last + 1 us). The record becomes a leaf of the
-log in the same transaction. Every `snapshot_every` versions of a graph its trie is saved. The caches hear of a batch
+log in the same transaction. Every `snapshot_every` versions of a graph, and
+after each MiB of large changes, its trie is saved. The caches hear of a batch
 when it is durable.
 """
 
@@ -30,6 +31,7 @@ from itonami.graphstore.write import Attempt, Rebased, Write, check_size, versio
 __all__ = ["Writer"]
 
 KEPT_BASES = 1_024
+COUNTED_BYTES, UNSAVED_BYTES = 1 << 12, 1 << 20
 
 
 @dataclass(slots=True)
@@ -71,6 +73,7 @@ class Writer:
         self._observe = observe
         self._inherited: dict[tuple[bytes, tuple[Pair, ...]], Entries] = {}
         self._saved: set[str] = set()
+        self._unsaved: dict[bytes, int] = {}
 
     # -- before the transaction ----------------------------------------------------------------------------
 
@@ -174,9 +177,11 @@ class Writer:
         if write.on_conflict is None or place is None:
             raise conflict
         head = batch.graphs.get(entry.graph) or self._cache.graph(batch.txn, entry.graph, place.tx)
-        made = write.on_conflict(
-            Attempt(entry.graph, entry.version - 1, entry.events, entry.delta, actual, head)
-        )
+        attempt = Attempt(entry.graph, entry.version - 1, entry.events, entry.delta, actual, head)
+        try:
+            made = write.on_conflict(attempt)
+        except InvalidValue as error:
+            raise conflict from error
         if made is None:
             raise conflict
         after, events = (made.after, made.events) if isinstance(made, Rebased) else (made, entry.events)
@@ -220,9 +225,20 @@ class Writer:
             batch.graphs[entry.graph] = write.after
             if entry.base is not None:
                 self._pin(batch, *entry.base)
-            if entry.version % self._snapshot_every == 0:
+            if self._due(number, entry.version, len(entry.body or b"")):
                 self.save(batch.txn, batch.trees, number, tx, write.after)
                 batch.saved.add(entry.graph)
+
+    def _due(self, number: bytes, version: int, changed: int) -> bool:
+        """Whether a trie is to be saved: every so many versions, and when as much as a large transaction changed since.
+        Small changes are not counted: their number bounds them."""
+        if changed >= COUNTED_BYTES:
+            changed += self._unsaved.pop(number, 0)
+            if changed < UNSAVED_BYTES:
+                if len(self._unsaved) >= KEPT_BASES:
+                    self._unsaved.clear()
+                self._unsaved[number] = changed
+        return version % self._snapshot_every == 0 or changed >= UNSAVED_BYTES
 
     def _pin(self, batch: _Batch, graph: str, tx: int) -> None:
         """A fork starts here: have the version on disk, and keep it."""

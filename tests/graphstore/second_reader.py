@@ -179,7 +179,7 @@ class SecondReader:
         return {key[8:]: value for key, value in self.tables[table].items() if key[:8] == own}
 
     def versions(self, graph: str) -> dict[int, int]:
-        return {number(tx): number(version) for tx, version in self.of("versions", graph).items()}
+        return {number(tx): number(version[:8]) for tx, version in self.of("versions", graph).items()}
 
     def tags(self, graph: str) -> dict[str, int]:
         return {name.decode(): number(tx) for name, tx in self.of("tags", graph).items()}

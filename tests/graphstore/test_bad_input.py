@@ -189,8 +189,28 @@ def test_points_in_time_that_are_none(seeded):
 def test_requests_that_contradict_the_store(seeded):
     with refused(seeded, Conflict), seeded.transaction("g", event="e", expected_version=7):
         pass
-    with refused(seeded, Conflict):
+    with refused(seeded):
         seeded.fork("g", "g")
+    with seeded.transaction("late", event="e") as late:
+        late.add_node(id="a")
+    for edit in (
+        lambda: late.add_node(),
+        lambda: late.update("a", n=1),
+        lambda: late.add_edge("a", "L", "a"),
+        lambda: late.remove_node("a"),
+        lambda: late.relabel("a", add=["A"]),
+    ):
+        with refused(seeded):
+            edit()
+    for wrong in ("30d", 30, {"versions": 3}):
+        with refused(seeded):
+            seeded.retention = wrong
+    with refused(seeded):
+        Retention(age=30)
+    with refused(seeded):
+        seeded.watch("HEAD")
+    with refused(seeded):
+        seeded.prove("g", "a", signer="secret")
     same = Graph().diff(Graph())
     for version in (0, 1, 3):
         with refused(seeded, Conflict):

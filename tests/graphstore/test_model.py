@@ -122,6 +122,15 @@ class AgainstADict(RuleBasedStateMachine):
                 assert graph.root == root
                 assert plain(graph) == state
 
+    def check_node_by_node(self, graph, state):
+        """Nodes and the edges leaving them, asked one by one, before anything makes the graph fold its deltas."""
+        for id in (f"n{n}" for n in range(8)):
+            node = graph.find(id)
+            found = None if node is None else (sorted(node.labels), dict(node.data))
+            assert found == state["nodes"].get(id)
+            edges = {e.id: (e.source, e.label, e.target, dict(e.data)) for e in graph.out(id)}
+            assert edges == {e: fields for e, fields in state["edges"].items() if fields[0] == id}
+
     def teardown(self):
         if not hasattr(self, "store"):
             return
@@ -134,6 +143,7 @@ class AgainstADict(RuleBasedStateMachine):
                 for tx, state, root in versions:
                     if tx in kept:
                         graph = store.at(name, tx)
+                        self.check_node_by_node(graph, state)
                         assert (graph.root, plain(graph)) == (root, state)
                     else:
                         with pytest.raises(VersionPruned):

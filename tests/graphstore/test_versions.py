@@ -67,7 +67,7 @@ def test_a_fork_that_cannot_be_is_refused_and_nothing_is_written(store):
         store.fork("nobody", "h")
     with pytest.raises(NotFound):
         store.fork("g", "h", 0)
-    with pytest.raises(Conflict):
+    with pytest.raises(InvalidValue, match="already"):
         store.fork("g", "g")
     with pytest.raises(InvalidValue):
         store.fork("g", "x" * 300)
@@ -147,7 +147,8 @@ def test_a_watch_of_one_graph_from_now_on_ends_after_a_silence_and_with_the_stor
     grown(store, "other", 2)
     grown(store, "g", 1, start=3)
     assert [commit.tx for commit in watch] == [6]
-    ended = threading.Thread(target=lambda: list(store.watch()))
+    endless = store.watch()
+    ended = threading.Thread(target=lambda: list(endless))
     ended.start()
     store.close()
     ended.join(timeout=5)
@@ -216,7 +217,9 @@ def test_a_rebase_may_tell_its_own_events_decline_or_fail(store):
         lose(lambda attempt: 1 / 0)
     with pytest.raises(InvalidValue, match="on_conflict"):
         lose(lambda attempt: "no graph")
-    assert store.last_tx == tx + 3, "only the winners' versions"
+    with pytest.raises(Conflict):
+        lose(lambda attempt: attempt.head.patch(store.diff("g", "HEAD", 1)).patch(attempt.delta.inverse()))
+    assert store.last_tx == tx + 4, "only the winners' versions"
     assert store.verify().ok
 
 

@@ -143,7 +143,9 @@ async def test_a_full_store_is_told_to_whoever_waits_and_loses_nothing_acknowled
             await run.result()
         with pytest.raises(StoreFull):
             for n in range(100):
-                await engine.start(flow(act("work"), inputs=["x"]), {"x": f"{n:04}" * 50_000}, id=f"other-{n}")
+                await engine.start(
+                    flow(act("work"), inputs=["x"]), {"x": f"{n:04}" * 50_000}, id=f"other-{n}"
+                )
         assert engine._drivers.keys() <= {f"other-{n}" for n in range(100)}
     store.close()
     acknowledged = [id for id, state in statuses_of(path, "r").items() if state == "succeeded"]

@@ -13,7 +13,7 @@ from itonami.graphstore.note import Checkpoint
 from itonami.graphstore.proof import ProofFailed
 from itonami.workflow.cli.app import AsJson, app
 from itonami.workflow.cli.kept import checkpoint_in, not_extended, verifier_of
-from itonami.workflow.cli.output import bar, emit, say
+from itonami.workflow.cli.output import bar, emit, note, say
 from itonami.workflow.cli.subject import found_run, opened
 
 __all__ = ["check", "replay", "verify"]
@@ -97,6 +97,8 @@ def verify(
 
 def _kept(checkpoint: Path | None, key: str | None) -> Checkpoint | None:
     if checkpoint is not None:
+        if key is None:
+            note("who signed the checkpoint is not checked without --key")
         return checkpoint_in(checkpoint, None if key is None else verifier_of(key))
     if key is not None:
         raise InvalidValue(

@@ -65,6 +65,7 @@ def log_rows(commit: Commit, graph: str) -> list[dict[str, Any]]:
             "match": event.match,
             "params": event.data,
             "cause": event.cause if seq == 0 else {"tx": commit.tx, "seq": 0},
+            **({} if event.author is None else {"author": event.author}),
         }
         for seq, event in enumerate(entry.events)
     ]

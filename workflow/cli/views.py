@@ -256,7 +256,8 @@ def _detail(row: dict[str, Any], after: Graph) -> str:
         error = after.header.get("error")
     rest = " ".join(f"{key}={_value(value)}" for key, value in params.items() if value is not None)
     rest = rest if len(rest) <= DETAIL_CHARS else f"{rest[: DETAIL_CHARS - 1]}…"
-    return "  ".join(part for part in (error_text(error), rest) if part)
+    by = f"by {row['author']}" if "author" in row else ""
+    return "  ".join(part for part in (error_text(error), rest, by) if part)
 
 
 def _log_style(event: str) -> str:

@@ -104,6 +104,10 @@ class Backend(Protocol):
     def read(self) -> AbstractContextManager[Reading]:
         """A view for a short while. May be nested, and opened inside `write` (it sees the last committed state)."""
 
+    def joined(self) -> AbstractContextManager[Reading]:
+        """This thread's innermost open view, or a new one: what is read in parts is read of one moment. Inside `write`
+        it is a new one."""
+
     def write(self, work: Callable[[Writing], T]) -> T:
         """Run `work` in a write transaction and commit it durably. Nothing of a failed one stays; `work` may be run
         again when the space had to grow."""

@@ -28,7 +28,7 @@ __all__ = ["Cache", "Present"]
 
 CACHED_PLACES = 65_536
 CACHED_GRAPHS = 1_024
-CACHED_TREES = 256
+CACHED_TREES = 64
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -49,7 +49,7 @@ class Cache:
     """Heads and graphs of one store, read through given transactions. Safe to use from any thread."""
 
     def __init__(self, backend: Backend, ledger: Ledger, shelf: Shelf, observe: Observe) -> None:
-        self._read = backend.read
+        self._joined = backend.joined
         self._ledger = ledger
         self._shelf = shelf
         self._observe = observe
@@ -57,6 +57,7 @@ class Cache:
         self._places: OrderedDict[str, Place] = OrderedDict()
         self._graphs: OrderedDict[tuple[bytes, int], Graph] = OrderedDict()
         self._trees: OrderedDict[tuple[bytes, int], Tree] = OrderedDict()
+        self._sweeps: int | None = None
         self.synced = -1
         """LMDB's transaction that all below belongs to; -1 when nothing was read yet"""
         self.present = Present()
@@ -75,6 +76,11 @@ class Cache:
             self.present = Present(tx, time, self._ledger.peaks(txn, tx))
             self.pairs = self._ledger.pairs(txn)
             self.retention = Retention.from_json(self._ledger.setting(txn, "retention"))
+            sweeps = self._ledger.setting(txn, "sweeps")
+            if sweeps != self._sweeps:  # trie nodes are gone that graphs in here may not have read yet
+                self._sweeps = sweeps
+                self._graphs.clear()
+                self._trees.clear()
             self.synced = seen
 
     def place(self, txn: Reading, graph: str) -> Place | None:
@@ -97,10 +103,10 @@ class Cache:
         with self._lock:
             if synced <= self.synced:
                 return  # a reader has seen this and more already
-            self.synced = synced
             self.present = present
             self._places.update(places)
             _trim(self._places, CACHED_PLACES)
+            self.synced = synced  # last: whoever is interrupted before it reads all anew
 
     def graph(self, txn: Reading, graph: str, tx: int) -> Graph:
         """The graph at the version that transaction `tx` made. Fewer than `snapshot_every` deltas, if not kept."""
@@ -157,7 +163,7 @@ class Cache:
 
     def _bodies(self, graph: str, transactions: list[int]) -> tuple[list[bytes], bytes]:
         """What these transactions did to a graph, and the root that the last one recorded."""
-        with self._read() as txn:
+        with self._joined() as txn:
             root = self._ledger.commit(txn, transactions[-1]).entry(graph).root
             return self._ledger.bodies(txn, graph, transactions), root
 

@@ -18,7 +18,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from itonami.graphstore.errors import StoreClosed
+from itonami.graphstore.errors import InvalidValue, StoreClosed
 from itonami.graphstore.metrics import Observe
 from itonami.graphstore.records import Version
 
@@ -64,11 +64,16 @@ class Committer:
         self._condition = threading.Condition()
         self._closing = False
         self._busy = False
+        self._inside = 0  # the thread that commits
         self._thread: threading.Thread | None = None
 
     def submit(self, request: Any) -> list[Version]:
         """Commit and wait, from a thread. Where nobody else is at it, the caller commits by itself: that saves waking a
         thread and being woken. Whoever comes meanwhile queues, and is taken together by the committer's thread."""
+        if self._inside == threading.get_ident():
+            raise InvalidValue(
+                "a commit began inside a commit", where="on_conflict", fix="return the graph to commit"
+            )
         with self._condition:
             alone = not (self._busy or self._queue or self._closing)
             self._busy = self._busy or alone
@@ -91,12 +96,13 @@ class Committer:
         return outcome
 
     def _by_itself(self, request: Any) -> Outcome:
-        self._observe("queue_depth", 0)
         try:
+            self._inside = threading.get_ident()
+            self._observe("queue_depth", 0)
             (outcome,) = self._commit([request])
         finally:
             with self._condition:
-                self._busy = False
+                self._busy, self._inside = False, 0
                 self._condition.notify_all()
         self._after()
         return outcome
@@ -161,14 +167,16 @@ class Committer:
                 self._busy = True
                 self._condition.notify_all()
                 roomless, self._roomless = self._roomless, []
-            self._observe("queue_depth", len(self._queue))
-            for loop, future in roomless:
-                _call(loop, _wake, future)
             try:
+                self._inside = threading.get_ident()
+                self._observe("queue_depth", len(self._queue))
+                for loop, future in roomless:
+                    _call(loop, _wake, future)
                 self._settle(batch)
             finally:
                 with self._condition:
-                    self._busy = False
+                    self._busy, self._inside = False, 0
+                    self._condition.notify_all()
             self._after()
 
     def _settle(self, batch: list[_Waiting]) -> None:

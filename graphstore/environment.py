@@ -38,7 +38,7 @@ from itonami.graphstore.errors import (
     StoreFull,
     UnsupportedFormat,
 )
-from itonami.graphstore.gate import Gate
+from itonami.graphstore.gate import Gate, Views
 from itonami.graphstore.metas import check_metas
 from itonami.graphstore.pages import check_pages
 from itonami.graphstore.translation import translated
@@ -127,6 +127,7 @@ class Environment:
         self.read_only = read_only
         self._max_map_bytes = max_map_bytes
         self._gate = Gate()
+        self._views = Views()
         self._pid = os.getpid()
         self._open = True
         self._writes = 0
@@ -201,14 +202,27 @@ class Environment:
     @contextmanager
     def read(self) -> Iterator[_Transaction]:
         """A short read transaction: a consistent view, to be left soon."""
+        self.check_usable()
         with self._gate.passing():
             txn = self._begun()
+            view = _Transaction(txn, self._tables)
             try:
-                yield _Transaction(txn, self._tables)
+                with self._views.holding(view):
+                    yield view
             except lmdb.Error as error:
                 raise translated(error, self.path) from error
             finally:
                 txn.abort()
+
+    @contextmanager
+    def joined(self) -> Iterator[_Transaction]:
+        """This thread's innermost open view, or a new one."""
+        view = self._views.open[-1] if self._views.open else None
+        if view is not None:
+            yield view
+        else:
+            with self.read() as view:
+                yield view
 
     def _begun(self) -> lmdb.Transaction:
         """A read transaction. Where another process grew the file beyond this one's map, none can begin until the map
@@ -234,8 +248,9 @@ class Environment:
                 "the store was opened read-only", where=str(self.path), fix="open it for writing"
             )
         while True:
+            self.check_usable()
             try:
-                with self._gate.passing():
+                with self._gate.passing(), self._views.holding(None):
                     self.check_usable()
                     self._writes += 1
                     if self._writes % CHECK_READERS_EVERY == 0:
@@ -271,6 +286,7 @@ class Environment:
 
     def last_id(self) -> int:
         """The number of the last transaction of any process: the one cheap way to see foreign commits."""
+        self.check_usable()
         with self._gate.passing():
             self.check_usable()
             return int(self.env.info()["last_txnid"])

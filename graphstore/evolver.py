@@ -15,7 +15,7 @@ from typing import Any
 from itonami.graphstore.codec import Value, encode, normalise
 from itonami.graphstore.delta import Delta
 from itonami.graphstore.errors import InvalidValue, NotFound
-from itonami.graphstore.graph import Edge, Graph, Node
+from itonami.graphstore.graph import HEADER, Edge, Graph, Node
 
 __all__ = ["Evolver"]
 
@@ -123,6 +123,7 @@ class Evolver:
             raise InvalidValue(f"node {node_id!r} is already there", fix="update it, or choose another id")
         for label in labels:
             checked_name(label, "label")
+        labels = (*labels, HEADER) if node_id == HEADER else labels  # so that indices of headers find it
         self._nodes[node_id] = Node(node_id, labels, _properties(properties, props))
         return node_id
 
@@ -160,7 +161,8 @@ class Evolver:
         self._check_open()
         node = self.node(id)
         added = {checked_name(label, "label") for label in add}
-        self._nodes[id] = Node(id, (node.labels - set(remove)) | added, node.data)
+        kept = {HEADER} if id == HEADER else set()
+        self._nodes[id] = Node(id, (node.labels - (set(remove) - kept)) | added | kept, node.data)
 
     def remove_edge(self, id: str) -> None:
         """Remove an edge."""

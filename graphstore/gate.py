@@ -9,10 +9,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from itonami.graphstore.errors import InvalidValue
 
-__all__ = ["Gate"]
+__all__ = ["Gate", "Views"]
 
 
 class Gate:
@@ -85,11 +86,28 @@ class Gate:
             while self._shut:
                 self._condition.wait()
             self._shut = True
-            while self._inside:
-                self._condition.wait()
         try:
+            with self._condition:
+                while self._inside:
+                    self._condition.wait()
             yield
         finally:
             with self._condition:
                 self._shut = False
                 self._condition.notify_all()
+
+
+class Views(threading.local):
+    """The views that this thread has open, innermost last; None stands for a write, which nobody joins."""
+
+    def __init__(self) -> None:
+        self.open: list[Any] = []
+
+    @contextmanager
+    def holding(self, view: Any) -> Iterator[None]:
+        """Have a view open for a while; views need not end in the order they began."""
+        self.open.append(view)
+        try:
+            yield
+        finally:
+            self.open.remove(view)

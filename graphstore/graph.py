@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from itonami.graphstore import trie
@@ -111,8 +112,9 @@ class Graph:
     @property
     def top(self) -> trie.Tree:
         """The trie itself, for the store."""
-        if self._later is not None:
-            self._top = self._later.settled()
+        later = self._later
+        if later is not None:
+            self._top = later.settled()
             self._later = None
         return self._top
 
@@ -201,7 +203,7 @@ class Graph:
     def header(self) -> Mapping[str, Value]:
         """The properties of the reserved node `@graph`; empty when there is none."""
         node = self.find(HEADER)
-        return {} if node is None else node.data
+        return MappingProxyType({} if node is None else node.data)
 
     def lookup(self) -> Lookup:
         """The derived lookups: O(changes) after a graph that had them, else O(n), once."""

@@ -31,7 +31,7 @@ from typing import Any
 
 from itonami.graphstore import merkle
 from itonami.graphstore.backend import Backend, Reading, Writing
-from itonami.graphstore.codec import Value, encode, load
+from itonami.graphstore.codec import PAYLOAD_MARK, Value, encode, load
 from itonami.graphstore.errors import Corrupt, NotFound, VersionPruned
 from itonami.graphstore.payloads import Payloads
 from itonami.graphstore.points import AtTag, AtTime, AtTx, Back
@@ -100,8 +100,8 @@ class Ledger:
         self._backend = backend
 
     def payload(self, payload: bytes) -> Value:
-        """The value behind a reference, read in a transaction of its own: entries are decoded when asked."""
-        with self._backend.read() as txn:
+        """The value behind a reference."""
+        with self._backend.joined() as txn:
             return Payloads(txn).value(payload)
 
     # -- commits -------------------------------------------------------------------------------------------
@@ -116,9 +116,14 @@ class Ledger:
         stored = txn.get("commits", u64(tx)) if 0 < tx <= LATEST else None
         if stored is None:
             raise NotFound(f"there is no transaction {tx}", where="store")
-        found = Commit.decode(stored, self.payload)
+        found = Commit.decode(stored, Payloads(txn).value)
         if found.tx != tx:
             raise Corrupt(f"the record of transaction {tx} says it is {found.tx}")
+        for (
+            entry
+        ) in found.entries:  # now, since what they refer to may be pruned once this transaction has ended
+            if entry.body is not None and PAYLOAD_MARK in entry.body:
+                _ = entry.events
         return found
 
     def append(self, txn: Writing, tx: int, record: bytes, writes: list[Write], numbers: list[bytes]) -> None:
@@ -179,18 +184,20 @@ class Ledger:
             return None
         return to_int(found[0][8:]), to_int(found[1][:8])
 
-    def versions(self, txn: Reading, number: bytes, after: int = 0, until: int = LATEST) -> list[int]:
-        """The TxIds of a graph's versions in (after, until], oldest first."""
-        return [tx for tx, _ in self.numbered(txn, number, after, until)]
+    def versions(
+        self, txn: Reading, number: bytes, after: int = 0, until: int = LATEST, limit: int | None = None
+    ) -> list[int]:
+        """The TxIds of a graph's versions in (after, until], oldest first; at most so many."""
+        return [tx for tx, _ in self.numbered(txn, number, after, until, limit)]
 
     def numbered(
-        self, txn: Reading, number: bytes, after: int = 0, until: int = LATEST
+        self, txn: Reading, number: bytes, after: int = 0, until: int = LATEST, limit: int | None = None
     ) -> list[tuple[int, int]]:
-        """(tx, version) of a graph's versions in (after, until], oldest first."""
+        """(tx, version) of a graph's versions in (after, until], oldest first; at most so many."""
         found: list[tuple[int, int]] = []
         for key, version in txn.scan("versions", number + u64(after + 1)):
             tx = to_int(key[8:])
-            if key[:8] != number or tx > until:
+            if key[:8] != number or tx > until or len(found) == limit:
                 break
             found.append((tx, to_int(version[:8])))
         return found
@@ -241,7 +248,7 @@ class Ledger:
             tx = point.tx if isinstance(point, AtTx) else self.tx_at(txn, microseconds(point.time))
             found = self.version_at(txn, name.number, min(max(tx, 0), LATEST))
         if found is None:
-            first = self.versions(txn, name.number)[:1]
+            first = self.versions(txn, name.number, limit=1)
             raise NotFound(
                 "there is no version at that point",
                 where=f"graph {graph!r}",

@@ -17,6 +17,7 @@ import os
 import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, Self, TypeVar
 
@@ -24,6 +25,7 @@ from itonami.graphstore.backend import TABLES, first_settings
 from itonami.graphstore.creation import create_store
 from itonami.graphstore.environment import Environment
 from itonami.graphstore.errors import Corrupt, InvalidValue, StoreClosed
+from itonami.graphstore.gate import Views
 
 __all__ = ["Memory"]
 
@@ -193,11 +195,12 @@ _ENDED = _Ended()
 class _View:
     """The tables as of a transaction: `backend.Reading`."""
 
-    __slots__ = ("_id", "_trees")
+    __slots__ = ("_id", "_trees", "_views")
 
-    def __init__(self, id: int, trees: dict[str, _Tree]) -> None:
+    def __init__(self, id: int, trees: dict[str, _Tree], views: Views | None = None) -> None:
         self._id = id
         self._trees = trees
+        self._views = views
 
     def id(self) -> int:
         return self._id
@@ -221,9 +224,13 @@ class _View:
         return self._trees[table].count
 
     def __enter__(self) -> Self:
+        if self._views is not None:
+            self._views.open.append(self)
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._views is not None:
+            self._views.open.remove(self)
         self.end()
 
     def end(self) -> dict[str, _Tree]:
@@ -279,6 +286,7 @@ class Memory:
         self._committed = (0, {table: _Tree(0, _Node(0, True, [], []), 0) for table in TABLES})
         self._turn = threading.RLock()
         self._writing = False
+        self._views = Views()
         self._pid = os.getpid()
         self._open = True
 
@@ -291,7 +299,17 @@ class Memory:
     def read(self) -> _View:
         """The last committed state. Costs O(1), keeps what it sees in memory, and holds nobody up."""
         self.check_usable()
-        return _View(*self._committed)
+        return _View(*self._committed, self._views)
+
+    @contextmanager
+    def joined(self) -> Iterator[_View]:
+        """This thread's innermost open view, or a new one."""
+        view = self._views.open[-1] if self._views.open else None
+        if view is not None:
+            yield view
+        else:
+            with self.read() as view:
+                yield view
 
     def write(self, work: Callable[[_Draft], T]) -> T:
         """Run `work` when no other writer is at it, and publish what it wrote; nothing if it raises."""
@@ -304,7 +322,8 @@ class Memory:
             txn = _Draft(id + 1, trees)
             self._writing = True
             try:
-                result = work(txn)
+                with self._views.holding(None):
+                    result = work(txn)
             finally:
                 self._writing = False
                 trees = txn.end()

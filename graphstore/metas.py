@@ -3,7 +3,7 @@
     meta page = page header, then MDB_meta = magic, version, address, map size, free list, main table, last page, TxnId
 
 Transaction N writes the meta page N modulo 2, so the other still holds the one before (mdb.c 0.9, struct MDB_meta, with
-8-byte pages numbers in the machine's byte order). LMDB reads both pages; in one place it goes by the larger TxnId, in
+8-byte page numbers in the machine's byte order). LMDB reads both pages; in one place it goes by the larger TxnId, in
 another by TxnId modulo 2: only where the two agree is it known what it will read. Nothing beyond the two pages is read
 here; that is `pages`.
 """
@@ -89,15 +89,9 @@ class Meta:
     def of(cls, place: int, data: bytes) -> Meta:
         page, _, flags, _, _ = HEAD.unpack_from(data)
         free, main = (Tree(*TREE.unpack_from(data, at)) for at in (_FREE_AT, _MAIN_AT))
-        return cls(
-            place,
-            page,
-            flags,
-            *_START.unpack_from(data, HEAD.size),
-            free,
-            main,
-            *_END.unpack_from(data, _END_AT),
-        )
+        magic, version, map_bytes = _START.unpack_from(data, HEAD.size)
+        last, txn = _END.unpack_from(data, _END_AT)
+        return cls(place, page, flags, magic, version, map_bytes, free, main, last, txn)
 
     def check(self) -> None:
         """Raise `Damage` for what is wrong with it by itself."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 
 __all__ = ["Observe", "guarded"]
 
@@ -29,7 +30,8 @@ def guarded(observe: Observe | None) -> Observe:
             live[0](name, value)
         except Exception as error:
             live[0] = _nobody
-            warnings.warn(f"the store's observer failed and is not called again: {error!r}", stacklevel=2)
+            with suppress(Warning):  # which may be an error here, but must not be the writer's
+                warnings.warn(f"the store's observer failed and is not called again: {error!r}", stacklevel=2)
 
     return call
 

@@ -198,7 +198,7 @@ class _Walk:
         return zip(reversed(children), reversed(ordered), [high, *reversed(ordered[1:])], strict=True)
 
     def leaf(self, page: _Page, tree: Tree, low: bytes, high: bytes | None, count: _Count) -> None:
-        """A leaf, and what stands outside it. Nearly all time goes here: 8 us for 25 nodes."""
+        """A leaf, and what stands outside it. Nearly all time goes here: 0.7 us a node."""
         data, node_max, outside = page.data, self.node_max, False
         keys, ends = [], []
         for at in page.pointers:

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from itonami.graphstore.errors import InvalidValue
 
-__all__ = ["AtTag", "AtTime", "AtTx", "Back", "Point", "parse_point"]
+__all__ = ["AtTag", "AtTime", "AtTx", "Back", "Moment", "Point", "parse_point"]
 
 Point = int | str | datetime
 
@@ -45,6 +45,8 @@ class AtTag:
 
     name: str
 
+
+Moment = AtTx | Back | AtTime | AtTag
 
 _TX = re.compile(r"(?:TX\s+)?(\d{1,18})", re.IGNORECASE)
 _HEAD = re.compile(r"HEAD(?:~(\d{1,9}))?", re.IGNORECASE)

@@ -22,13 +22,14 @@ from itonami.graphstore.codec import references
 from itonami.graphstore.errors import InvalidValue, NotFound, VersionPruned
 from itonami.graphstore.ledger import LATEST, Ledger, Name, to_int, u64
 from itonami.graphstore.payloads import Payloads
-from itonami.graphstore.points import AtTag, AtTime, AtTx, Back
+from itonami.graphstore.points import Moment
 from itonami.graphstore.records import Commit, encode_stored, microseconds
 from itonami.graphstore.shelf import leaf_payloads
 
 __all__ = ["Pruned", "Pruner", "Retention"]
 
 CHUNK = 500
+MAX_AGE = timedelta(days=365_250)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,15 +50,15 @@ class Retention:
                 )
         if self.versions is not None and self.versions < 1:
             raise InvalidValue(f"a graph keeps at least 1 version, not {self.versions}")
-        if self.age is not None and self.age < timedelta(0):
-            raise InvalidValue("the age of what is kept is not negative")
+        if self.age is not None and not timedelta(0) <= self.age <= MAX_AGE:
+            raise InvalidValue("the age of what is kept is from 0 to 1,000 years", where="retention")
         if self.tx is not None and self.tx < 0:
             raise InvalidValue(f"there is no TX {self.tx}")
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in the store."""
-        age = None if self.age is None else self.age / timedelta(microseconds=1)
-        return {"versions": self.versions, "age_us": None if age is None else int(age), "tx": self.tx}
+        age = None if self.age is None else self.age // timedelta(microseconds=1)
+        return {"versions": self.versions, "age_us": age, "tx": self.tx}
 
     @classmethod
     def from_json(cls, fields: dict[str, Any] | None) -> Retention | None:
@@ -94,7 +95,6 @@ class Pruned:
         return Pruned(self.graphs + other.graphs, self.versions + other.versions, self.nodes + other.nodes)
 
 
-Moment = AtTx | Back | AtTime | AtTag
 Keep = Callable[[Writing, str, bytes, int], None]
 """Have the trie of a version on disk: (transaction, graph, number, tx)."""
 
@@ -172,9 +172,8 @@ class Pruner:
     def _sweep_bodies(self, txn: Writing, graph: str) -> tuple[int, Name]:
         name = self._ledger.name(txn, graph)
         assert name is not None
-        transactions = self._ledger.versions(txn, name.number, max(name.swept - 1, 0), name.horizon - 1)[
-            :CHUNK
-        ]
+        after = max(name.swept - 1, 0)
+        transactions = self._ledger.versions(txn, name.number, after, name.horizon - 1, CHUNK)
         for tx in transactions:
             _drop_body(txn, self._ledger.commit(txn, tx), graph)
         swept = transactions[-1] + 1 if len(transactions) == CHUNK else name.horizon
@@ -185,10 +184,9 @@ class Pruner:
     def _sweep_nodes(self, txn: Writing, name: Name, start: bytes) -> tuple[int, bytes | None]:
         """One chunk of stale nodes, from a key of their table on; returns where the next one starts."""
         pinned = self._ledger.pinned(txn, name.number)
-        if not start:
-            for root in self._ledger.roots(txn, name.number):
-                if root.tx < name.horizon and root.tx not in pinned:
-                    txn.delete("roots", name.number + u64(root.tx))
+        for root in self._ledger.roots(txn, name.number):  # each time: a tag may have gone meanwhile
+            if root.tx < name.horizon and root.tx not in pinned:
+                txn.delete("roots", name.number + u64(root.tx))
         keys: list[tuple[bytes, int]] = []
         following: bytes | None = None
         for key, value in txn.scan("stale", start or name.number):
@@ -209,6 +207,8 @@ class Pruner:
                 txn.delete("nodes", key[16:])
                 dropped += 1
             txn.delete("stale", key)
+        if dropped:
+            self._ledger.set(txn, "sweeps", (self._ledger.setting(txn, "sweeps") or 0) + 1)
         return dropped, following
 
 

@@ -17,10 +17,10 @@ from itonami.graphstore.codec import Value, normalise, same
 from itonami.graphstore.delta import Delta
 from itonami.graphstore.errors import InvalidValue, NotFound
 from itonami.graphstore.graph import HEADER, Graph
-from itonami.graphstore.ledger import Ledger, Place
+from itonami.graphstore.ledger import LATEST, Ledger, Place
 from itonami.graphstore.log import Log
 from itonami.graphstore.metrics import Observe
-from itonami.graphstore.points import AtTag, AtTime, Back, Point, parse_point
+from itonami.graphstore.points import AtTag, AtTime, AtTx, Back, Moment, Point, parse_point
 from itonami.graphstore.records import Commit, Version, microseconds
 from itonami.graphstore.secondary import Pair, exactly, value_bounds
 from itonami.graphstore.shelf import Shelf
@@ -94,9 +94,17 @@ class Reader:
         """The commits that touched a graph, oldest first. Each is read in a transaction of its own."""
         with self._backend.read() as txn:
             number = self._required(txn, graph).number
-            after = 0 if since is None else self._ledger.resolve(txn, graph, parse_point(since))
+            after = 0 if since is None else self._after(txn, graph, parse_point(since))
             transactions = self._ledger.versions(txn, number, after)
         return (self.commit_of(tx) for tx in transactions)
+
+    def _after(self, txn: Reading, graph: str, point: Moment) -> int:
+        """The TxId after which a history begins: it need not be that of a version, nor of one that is kept."""
+        if isinstance(point, AtTx):
+            return min(point.tx, LATEST - 1)
+        if isinstance(point, AtTime):
+            return self._ledger.tx_at(txn, microseconds(point.time))
+        return self._ledger.resolve(txn, graph, point)
 
     def commit_of(self, tx: int) -> Commit:
         """The commit of a TxId: every graph it changed, with reasons and facts."""
@@ -172,7 +180,7 @@ class Reader:
         if isinstance(parsed, AtTime):
             with self._backend.read() as txn:
                 return self._ledger.tx_at(txn, microseconds(parsed.time))
-        return parsed.tx
+        return min(parsed.tx, self.last_tx)
 
     def _names(self) -> list[str]:
         with self._backend.read() as txn:

@@ -34,7 +34,7 @@ INLINE_BYTES = 1_024
 
 
 class _Source(Protocol):
-    def read(self) -> AbstractContextManager[Reading]: ...
+    def joined(self) -> AbstractContextManager[Reading]: ...
 
 
 class Shelf:
@@ -49,7 +49,7 @@ class Shelf:
 
     def load(self, location: int, hash: bytes) -> Leaf | Branch:
         """The trie node at a location; `Corrupt` when its bytes do not have that hash. Children stay stubs."""
-        with self._backend.read() as txn:
+        with self._backend.joined() as txn:
             data = txn.get("nodes", location.to_bytes(LOCATION_BYTES, "big"))
             if data is None:
                 raise Corrupt(

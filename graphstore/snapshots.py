@@ -31,7 +31,7 @@ class Snapshots:
         own = self._ledger.root_at(txn, number, tx)
         if own is not None:
             return number, own
-        for first in self._ledger.versions(txn, number, 0, tx)[:1]:
+        for first in self._ledger.versions(txn, number, 0, tx, limit=1):
             for entry in self._ledger.commit(txn, first).entries:
                 if entry.base is not None and self._ledger.number(txn, entry.graph) == number:
                     origin = self._ledger.number(txn, entry.base[0])

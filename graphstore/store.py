@@ -16,6 +16,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,7 +29,6 @@ from itonami.graphstore.environment import Environment
 from itonami.graphstore.errors import (
     Conflict,
     InvalidValue,
-    ItonamiError,
     NotFound,
     StoreClosed,
 )
@@ -158,9 +158,8 @@ class Store(Reader):
             return  # the store is its opener's to close
         with self._starting:
             self._closed = True
-            committer, self._committer = self._committer, None
-        if committer is not None:
-            committer.close()
+            if self._committer is not None:
+                self._committer.close()
         self._backend.close(interrupted=isinstance(sys.exc_info()[1], KeyboardInterrupt))
         self._wake()
 
@@ -321,8 +320,12 @@ class Store(Reader):
     def tag(self, graph: str, name: str, point: Point = "HEAD") -> Version:
         """Name a version, or move the name: `TAG name` is then a point in time. Its state outlives pruning."""
         key = checked_name(name, "tag").encode()
-        if name != name.strip():
-            raise InvalidValue("a tag has no spaces around it", where=f"tag {name!r}")
+        if name != name.strip() or not name.isprintable():
+            raise InvalidValue(
+                "a tag has no spaces around it and no control characters",
+                where=f"tag {name!r}",
+                fix="choose another",
+            )
         parsed = parse_point(point)
 
         def put(txn: Writing) -> int:
@@ -439,8 +442,9 @@ class Store(Reader):
         try:
             for graph in graphs:
                 self._pruner.keep_to(policy, graph, saved_only=True)
-        except ItonamiError as error:  # what was committed stands; the next batch tries again
-            warnings.warn(f"automatic pruning failed: {error}", stacklevel=2)
+        except Exception as error:  # what was committed stands; the next batch tries again
+            with suppress(Warning):  # which may be an error here, but must not be the writer's
+                warnings.warn(f"automatic pruning failed: {error}", stacklevel=2)
 
 
 def _check_interval(snapshot_every: int | None) -> None:

@@ -41,7 +41,7 @@ def decode(data: bytes, payloads: dict[cbor2.CBORTag, bytes] | None = None) -> A
     sharing = dict.fromkeys((25, 28, 29, 256), lambda *_: require(False, "there is CBOR that shares values"))
     value = cbor2.loads(data, max_depth=101, strict_hashable_types=True, semantic_decoders=sharing)
     require(cbor2.dumps(value, canonical=True, datetime_as_timestamp=True) == data, "there is loose CBOR")
-    shown = {"object_hook": lambda item, _: {"$" * key.startswith("$") + key: item[key] for key in item}}
+    shown: Any = {"object_hook": lambda item, _: {"$" * key.startswith("$") + key: item[key] for key in item}}
     return value if payloads is None else cbor2.loads(data, tag_hook=lambda t, _: decode(payloads[t], {}), **shown)
 
 def open_note(note: str, key: str) -> str:

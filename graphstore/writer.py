@@ -132,12 +132,12 @@ class Writer:
         for request in requests:
             try:
                 writes, places = self._checked(batch, request)
-            except (
-                Exception
-            ) as error:  # on_conflict is the caller's code: whatever it raised is the loser's to hear
+            except BaseException as error:  # on_conflict is the caller's code: what it raised, the loser hears
                 if isinstance(error, Conflict):
                     batch.conflicts += 1
-                elif not isinstance(error, ItonamiError) and not any(w.on_conflict for w in request):
+                elif isinstance(error, KeyboardInterrupt | SystemExit) or not (
+                    isinstance(error, ItonamiError) or any(write.on_conflict for write in request)
+                ):
                     raise
                 batch.outcomes.append(error)
                 continue
@@ -176,7 +176,9 @@ class Writer:
         conflict = Conflict(entry.graph, entry.version - 1, actual)
         if write.on_conflict is None or place is None:
             raise conflict
-        head = batch.graphs.get(entry.graph) or self._cache.graph(batch.txn, entry.graph, place.tx)
+        head = batch.graphs.get(entry.graph)
+        if head is None:  # not an empty one: the running head is committed with the batch only
+            head = self._cache.graph(batch.txn, entry.graph, place.tx)
         attempt = Attempt(entry.graph, entry.version - 1, entry.events, entry.delta, actual, head)
         try:
             made = write.on_conflict(attempt)
@@ -201,7 +203,8 @@ class Writer:
 
     def _check_base(self, txn: Reading, graph: str, tx: int) -> None:
         name = self._ledger.name(txn, graph)
-        found = None if name is None else self._ledger.version_at(txn, name.number, tx)
+        committed = 0 < tx <= self._cache.present.tx  # what this batch makes is not there to be read yet
+        found = self._ledger.version_at(txn, name.number, tx) if name is not None and committed else None
         if name is None or found is None or found[0] != tx:
             raise NotFound(f"there is no version of TX {tx} to fork", where=f"graph {graph!r}")
         if tx < name.horizon and tx not in self._ledger.pinned(txn, name.number):

@@ -97,9 +97,10 @@ def verify(
 
 def _kept(checkpoint: Path | None, key: str | None) -> Checkpoint | None:
     if checkpoint is not None:
+        found = checkpoint_in(checkpoint, None if key is None else verifier_of(key))
         if key is None:
             note("who signed the checkpoint is not checked without --key")
-        return checkpoint_in(checkpoint, None if key is None else verifier_of(key))
+        return found
     if key is not None:
         raise InvalidValue(
             "nothing is signed by it", where="--key", fix="give the checkpoint with --checkpoint FILE"

@@ -207,7 +207,7 @@ def _retention(versions: int | None, age: str | None, tx: int | None) -> Retenti
     from itonami.workflow.definition import parse_duration
 
     held = None if age is None else timedelta(milliseconds=parse_duration(age, "--keep-age"))
-    return Retention(versions, held, tx)
+    return Retention(versions=versions, age=held, tx=tx)
 
 
 def _points(store: Store, run: str | None, before: str | None, keep: Retention | None) -> list[Point]:

@@ -65,7 +65,7 @@ def stats(backend: Backend, ledger: Ledger) -> Stats:
         counts = {table: txn.count(table) for table in sizes if table not in ("file", "map", "pages", "used")}
         return Stats(
             store=str(ledger.setting(txn, "store")),
-            format=int(ledger.setting(txn, "format")),
+            format=ledger.whole(txn, "format"),
             transactions=ledger.last(txn)[0],
             graphs=counts["graphs"],
             pruned_graphs=sum(Name.of(value).horizon > 0 for _, value in txn.scan("graphs")),

@@ -381,6 +381,8 @@ def _check_format(env: lmdb.Environment, path: Path) -> None:
         found = txn.get(b"format", db=meta)
     if found is None:
         raise NotAStore("the LMDB file holds no Itonami store", where=str(path), fix="choose another path")
+    if not found.isdigit() or len(found) > 9:
+        raise Corrupt("the store does not say its format", where=str(path), fix="restore a backup")
     if int(found) > FORMAT:
         raise UnsupportedFormat(
             f"the store has format {int(found)}, this version reads up to {FORMAT}",

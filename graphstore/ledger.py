@@ -84,12 +84,16 @@ class Root:
 
 
 def u64(value: int) -> bytes:
-    """A number as a key: 8 bytes, big-endian."""
+    """A number as a key: 8 bytes, big-endian. `Corrupt` beyond them: numbers come from the file."""
+    if not 0 <= value <= LATEST:
+        raise Corrupt(f"{value} is no number of a table")
     return value.to_bytes(8, "big")
 
 
 def to_int(data: bytes) -> int:
-    """The number of a key or value."""
+    """The number of a key or value: 8 bytes, else `Corrupt`."""
+    if len(data) != 8:
+        raise Corrupt(f"a number of a table has {len(data)} bytes")
     return int.from_bytes(data, "big")
 
 
@@ -297,7 +301,10 @@ class Ledger:
 
     def tags(self, txn: Reading, number: bytes) -> dict[str, int]:
         """The tags of a graph: name to TxId."""
-        return {key[8:].decode(): to_int(tx) for key, tx in _under(txn, "tags", number)}
+        try:
+            return {key[8:].decode(): to_int(tx) for key, tx in _under(txn, "tags", number)}
+        except UnicodeDecodeError as error:
+            raise Corrupt(f"a tag has another shape: {error}") from error
 
     def pinned(self, txn: Reading, number: bytes) -> list[int]:
         """The TxIds of versions that pruning keeps: forks start there, or a tag names them."""
@@ -337,6 +344,13 @@ class Ledger:
         """Set a value of the meta table."""
         txn.put("meta", name.encode(), json.dumps(value).encode())
 
+    def whole(self, txn: Reading, name: str) -> int:
+        """A setting that is a whole number from 1 on, else `Corrupt`."""
+        found = self.setting(txn, name)
+        if type(found) is not int or found < 1:
+            raise Corrupt(f"the setting {name!r} is {found!r}")
+        return found
+
     def pairs(self, txn: Reading) -> tuple[Pair, ...]:
         """The declared indices."""
         try:
@@ -349,8 +363,12 @@ class Ledger:
         for key, value in txn.scan("index", low):
             if key > high and not key.startswith(high):
                 return
-            graph, node = load(value)
-            yield graph, node
+            found = load(value)
+            if not (
+                isinstance(found, list) and len(found) == 2 and all(isinstance(name, str) for name in found)
+            ):
+                raise Corrupt(f"index entry {key[:60]!r} has another shape")
+            yield found[0], found[1]
 
     def put_index(self, txn: Writing, graph: str, number: bytes, entries: Entries) -> None:
         for key, node in entries:

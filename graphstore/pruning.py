@@ -19,7 +19,7 @@ from typing import Any
 
 from itonami.graphstore.backend import Backend, Reading, Writing
 from itonami.graphstore.codec import references
-from itonami.graphstore.errors import InvalidValue, NotFound, VersionPruned
+from itonami.graphstore.errors import Corrupt, InvalidValue, NotFound, VersionPruned
 from itonami.graphstore.ledger import LATEST, Ledger, Name, to_int, u64
 from itonami.graphstore.payloads import Payloads
 from itonami.graphstore.points import Moment
@@ -64,12 +64,15 @@ class Retention:
     def from_json(cls, fields: dict[str, Any] | None) -> Retention | None:
         if fields is None:
             return None
-        age = fields.get("age_us")
-        return cls(
-            versions=fields.get("versions"),
-            age=None if age is None else timedelta(microseconds=age),
-            tx=fields.get("tx"),
-        )
+        try:
+            age = fields.get("age_us")
+            return cls(
+                versions=fields.get("versions"),
+                age=None if age is None else timedelta(microseconds=age),
+                tx=fields.get("tx"),
+            )
+        except (AttributeError, TypeError, OverflowError, InvalidValue) as error:
+            raise Corrupt(f"the retention has another shape: {error}") from error
 
     def horizon(self, ledger: Ledger, txn: Reading, number: bytes, now: datetime) -> int:
         """The TxId of the first version that is kept; 0 when all are."""

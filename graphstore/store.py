@@ -77,7 +77,7 @@ class Store(Reader):
         super().__init__(backend, told)
         self._observe = told
         with backend.read() as txn:
-            every = snapshot_every or int(self._ledger.setting(txn, "snapshot_every") or SNAPSHOT_EVERY)
+            every = snapshot_every or self._ledger.whole(txn, "snapshot_every")
         self._snapshots = Snapshots(self._ledger, self._shelf)
         self._writer = Writer(
             backend,

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 
 from itonami.graphstore import merkle
@@ -39,6 +39,22 @@ from itonami.graphstore.trie import Branch, Stub
 __all__ = ["Report", "verify"]
 
 CHUNK = 1_000
+_ANY = range(1 << 32)
+LENGTHS: dict[str, tuple[Container[int], Container[int]]] = {
+    "graphs": (range(1, 256), (8, 24)),
+    "commits": ((8,), _ANY),
+    "log": ((8,), range(32, 2_081)),
+    "versions": ((16,), range(8, 265)),
+    "roots": ((16,), (40,)),
+    "nodes": ((8,), range(1, 2_000)),
+    "saves": ((8,), (24,)),
+    "stale": ((24,), (8,)),
+    "tags": (range(9, 264), (8,)),
+    "pins": ((16,), (0,)),
+    "payloads": ((32,), _ANY),
+    "uses": ((32,), (8,)),
+}
+"""Bytes of keys and of values, by table"""
 PROGRESS_EVERY = 100
 MAX_FINDINGS = 1_000
 _DAMAGE = (
@@ -186,6 +202,10 @@ class _Audit:
             if name is None:
                 raise Corrupt("the records tell of it, the graphs table does not")
             touched = self.touched[graph]
+            if (name.horizon and txn.get("versions", name.number + u64(name.horizon)) is None) or (
+                name.swept > name.horizon
+            ):
+                self.find(f"graph {graph!r}: the horizon is none of its versions")
             found = self.ledger.numbered(txn, name.number, 0, until)
             if found != [(tx, version) for version, tx in enumerate(touched, start=1)]:
                 self.find(f"graph {graph!r}: the versions table and the records differ")
@@ -265,6 +285,10 @@ class _Audit:
                 numbers[Name.of(value).number] = graph
                 if graph not in self.touched and (to_int(value[:8]) >> 8) <= until:
                     self.find(f"graph {graph!r}: the graphs table tells of it, the records do not")
+            for table, (keys, values) in LENGTHS.items():
+                for key, value in txn.scan(table):
+                    if len(key) not in keys or len(value) not in values:
+                        self.find(f"table {table}: the entry {key[:32].hex()} has another shape")
             for table in ("versions", "roots", "stale", "tags", "pins"):
                 for key, _ in txn.scan(table):
                     if key[:8] not in numbers:

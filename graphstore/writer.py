@@ -132,7 +132,9 @@ class Writer:
         for request in requests:
             try:
                 writes, places = self._checked(batch, request)
-            except BaseException as error:  # on_conflict is the caller's code: what it raised, the loser hears
+            except (
+                BaseException
+            ) as error:  # on_conflict is the caller's code: what it raised, the loser hears
                 if isinstance(error, Conflict):
                     batch.conflicts += 1
                 elif isinstance(error, KeyboardInterrupt | SystemExit) or not (

@@ -14,7 +14,8 @@ from rich.console import Console
 
 from benchmarks import machine, report
 from benchmarks.harness import Absent, measure_row, summary
-from benchmarks.rows import BASE, ROWS
+from benchmarks.row import BASE
+from benchmarks.rows import ROWS
 
 MEMORY_FILESYSTEMS = ("tmpfs", "ramfs")
 
@@ -62,7 +63,8 @@ def main() -> int:
     elif arguments.markdown:
         print(report.markdown(summaries, where, machine.versions(), datetime.now(UTC).date()), end="")
     else:
-        Console().print(report.table(summaries))
+        for part in report.parts(summaries).values():
+            Console().print(report.table(part))
     return int(broken)
 
 

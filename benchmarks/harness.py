@@ -20,7 +20,8 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from benchmarks.rows import BASE, OURS, ROWS, Row, Sample
+from benchmarks.row import BASE, OURS, Row, Sample
+from benchmarks.rows import ROWS
 
 __all__ = ["Absent", "Series", "measure_once", "measure_row", "paired_ratio", "summary"]
 

@@ -15,7 +15,15 @@ from pathlib import Path
 
 __all__ = ["describe", "filesystem_of", "versions"]
 
-PACKAGES = ("itonami", "lmdb", "dbos", "langgraph", "langgraph-checkpoint-sqlite")
+PACKAGES = (
+    "itonami",
+    "lmdb",
+    "dbos",
+    "langgraph",
+    "langgraph-checkpoint-sqlite",
+    "pygit2",
+    "eventsourcing",
+)
 UNKNOWN = "unknown"
 
 

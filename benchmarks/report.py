@@ -12,32 +12,45 @@ from typing import Any
 
 from rich.table import Table
 
-from benchmarks.rows import BASE, OURS, ROWS
+from benchmarks.row import BASE, OURS
+from benchmarks.rows import ROWS
 
-__all__ = ["markdown", "table"]
+__all__ = ["markdown", "parts", "table"]
 
 Summary = Mapping[str, Any]
 Summaries = Mapping[str, Summary]
 
-NAMES = {OURS: "Itonami", BASE: "raw LMDB", "langgraph_sqlite": "LangGraph", "dbos_sqlite": "DBOS"}
+NAMES = {
+    OURS: "Itonami",
+    BASE: "raw LMDB",
+    "langgraph_sqlite": "LangGraph",
+    "dbos_sqlite": "DBOS",
+    "sqlite_wal": "SQLite WAL",
+    "git_pygit2": "git",
+    "eventsourcing_sqlite": "eventsourcing",
+}
+PARTS = {"benchmarks.peers": "The engine", "benchmarks.peers.stores": "The store"}
+"""Rows whose systems are of one package share a table."""
+
 NOTHING = "–"
 RATIOS = ("of raw", "of best")
 
 PREFACE = """\
 # Benchmarks
 
-Each budget is measured as a ratio, against raw LMDB and against the systems one would use instead (LangGraph
-and DBOS on SQLite). This page is the output of `python -m benchmarks --markdown`.
+Each budget is measured as a ratio, against raw LMDB and against the systems one would use instead: LangGraph
+and DBOS on SQLite for the engine, SQLite, git (pygit2) and `eventsourcing` for the store. This page is the
+output of `python -m benchmarks --markdown`.
 
 The systems take turns, each in a fresh process and directory. A figure is the median over the rounds, a ratio
 the median of the rounds' own ratios; in brackets, the ratio to raw LMDB. "of raw" and "of best" are
 Itonami's figure over raw LMDB's and over the best peer's. A step is trivial, and durable before the next
-begins. "Reach" is where an honest engine can be, "moonshot" where we are going.
+begins; so is a commit. "Reach" is where an honest engine can be, "moonshot" where we are going.
 """
 
 
 def table(summaries: Summaries) -> Table:
-    """The summaries for a terminal."""
+    """Summaries of one part for a terminal."""
     systems = _systems(summaries)
     shown = Table(title="medians; in brackets the ratio to raw LMDB")
     for column in ("what", "unit", *_names(systems), *RATIOS):
@@ -51,15 +64,24 @@ def markdown(summaries: Summaries, machine: Mapping[str, str], versions: Mapping
     """The page docs/benchmarks.md: the figures, what stands behind them, where and with what they came."""
     sections = (
         [PREFACE, f"Taken on {day.isoformat()}: {_pairs(machine)}. Versions: {_pairs(versions)}.", ""],
-        _table_lines(summaries),
+        *(_table_lines(title, part) for title, part in parts(summaries).items()),
         _section("Behind the figures", _details(summaries)),
         _section("Settings, read back from each open system", _settings(summaries)),
         _section("Not measured", _skipped(summaries)),
     )
-    return "\n".join(line for section in sections for line in section) + "\n"
+    return "\n".join(line for section in sections for line in section).rstrip("\n") + "\n"
 
 
-def _table_lines(summaries: Summaries) -> Iterator[str]:
+def parts(summaries: Summaries) -> dict[str, Summaries]:
+    """The summaries that share a table, by its title."""
+    found: dict[str, dict[str, Summary]] = {}
+    for name, summary in summaries.items():
+        found.setdefault(PARTS[ROWS[name].package], {})[name] = summary
+    return dict(found)
+
+
+def _table_lines(title: str, summaries: Summaries) -> Iterator[str]:
+    yield from (f"## {title}", "")
     systems = _systems(summaries)
     header = ["what", "unit", *_names(systems), *RATIOS, "reach", "moonshot"]
     yield _line(header)
@@ -68,6 +90,7 @@ def _table_lines(summaries: Summaries) -> Iterator[str]:
         unit = f"{summary['unit']}, {summary['better']} is better"
         ends = [summary["reach"], summary["moonshot"]]
         yield _line([summary["title"], unit, *_figures(name, summary, systems), *_ratios(summary), *ends])
+    yield ""
 
 
 def _figures(name: str, summary: Summary, systems: list[str]) -> Iterator[str]:
@@ -101,8 +124,9 @@ def _names(systems: list[str]) -> list[str]:
 def _section(title: str, facts: Mapping[str, str]) -> Iterator[str]:
     """A heading and a list; nothing at all if there is nothing to list."""
     if facts:
-        yield from ("", f"## {title}", "")
+        yield from (f"## {title}", "")
         yield from (f"- {subject}: {fact}" for subject, fact in facts.items())
+        yield ""
 
 
 def _details(summaries: Summaries) -> dict[str, str]:
@@ -118,11 +142,11 @@ def _detail(value: float) -> str:
 
 
 def _settings(summaries: Summaries) -> dict[str, str]:
-    return {
-        NAMES.get(peer, peer): _pairs(settings)
-        for summary in summaries.values()
-        for peer, settings in summary["settings"].items()
-    }
+    found: dict[str, dict[str, None]] = {}
+    for summary in summaries.values():
+        for peer, settings in summary["settings"].items():
+            found.setdefault(NAMES.get(peer, peer), {})[_pairs(settings)] = None
+    return {name: "; ".join(settings) for name, settings in found.items()}
 
 
 def _skipped(summaries: Summaries) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """One measurement in a process of its own: `python -m benchmarks.worker PEER ROW DIRECTORY [--quick]`.
 
 Run by `harness`, so that one system's imports, threads and memory never weigh on another's. Its line on
-stdout is JSON: `{value, details, settings}`, or `{absent: why}` for a system that cannot be imported.
+stdout is JSON: `{value, details, settings}`, or `{absent: why}` for a system that cannot be imported or cannot do it.
 Whatever the system itself prints goes to stderr.
 """
 
@@ -23,12 +23,15 @@ def main(peer: str, row_name: str, directory: str, *flags: str) -> None:
     row = ROWS[row_name]
     with redirect_stdout(sys.stderr):
         try:
-            opener = load(peer)
+            opener = load(row.package, peer)
         except ImportError as error:
             outcome: dict[str, object] = {"absent": f"cannot be imported: {error}"}
         else:
             size = row.quick if "--quick" in flags else row.full
-            outcome = asdict(asyncio.run(row.measure(opener, Path(directory), size)))
+            try:
+                outcome = asdict(asyncio.run(row.measure(opener, Path(directory), size)))
+            except NotImplementedError as error:
+                outcome = {"absent": str(error)}
     print(json.dumps(outcome))
 
 

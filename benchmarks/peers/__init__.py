@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol
 
 __all__ = ["Body", "Opener", "Peer", "load", "run_in_threads", "sqlite_durability"]
 
@@ -44,9 +44,10 @@ class Opener(Protocol):
     def __call__(self, directory: Path, body: Body) -> AbstractAsyncContextManager[Peer]: ...
 
 
-def load(name: str) -> Opener:
-    """The opener of the system called `name`. Raises ImportError if something it needs is not installed."""
-    return cast(Opener, import_module(f"{__name__}.{name}").open_peer)
+def load(package: str, name: str) -> Any:
+    """`open_peer` of the system called `name`: an `Opener` of here, or of `peers.stores`. Raises ImportError if
+    something it needs is not installed."""
+    return import_module(f"{package}.{name}").open_peer
 
 
 def run_in_threads(run: Callable[[str], object], names: Sequence[str], at_once: int) -> None:

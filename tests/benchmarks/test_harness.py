@@ -10,8 +10,11 @@ from datetime import date
 import pytest
 
 from benchmarks import machine, report
+from benchmarks.engine_rows import Trace, last_over_first
 from benchmarks.harness import REPOSITORY, Absent, Series, measure_once, paired_ratio, summary
-from benchmarks.rows import ROWS, Sample, Trace, last_over_first, quantile
+from benchmarks.row import BASE, OURS, Sample, quantile
+from benchmarks.rows import ROWS
+from benchmarks.store_rows import STORE_ROWS, Told
 
 
 def series(*values: float) -> Series:
@@ -89,12 +92,34 @@ def test_a_peer_that_cannot_be_imported_is_skipped_and_not_a_failure() -> None:
     assert "no_such_system" in outcome.why
 
 
-@pytest.mark.parametrize("row", list(ROWS))
+@pytest.mark.parametrize("row", [name for name, row in ROWS.items() if BASE in row.peers])
 def test_raw_lmdb_is_measured_in_a_process_of_its_own_with_both_syncs_on(row: str) -> None:
     outcome = measure_once("raw_lmdb", row, quick=True)
     assert isinstance(outcome, Sample)
     assert outcome.value > 0
     assert outcome.settings == {"sync": "on", "metasync": "on"}
+
+
+@pytest.mark.parametrize("row", list(STORE_ROWS))
+def test_our_store_keeps_what_each_row_asks_back(row: str) -> None:
+    outcome = measure_once(OURS, row, quick=True)
+    assert isinstance(outcome, Sample), outcome
+    assert outcome.value > 0
+
+
+def test_a_history_tells_the_value_of_any_node_in_any_version() -> None:
+    told = Told(nodes=5, versions=40)
+    values = dict.fromkeys(range(5), 0)
+    for version, node in enumerate(told.changes, 1):
+        values[node] = version
+        assert {node: told.value(version, node) for node in range(5)} == values
+
+
+def test_engine_and_store_have_a_table_each() -> None:
+    measured = {"raw_lmdb": series(100), "itonami": series(40)}
+    summaries = {name: summary(ROWS[name], measured) for name in ("steps_one_caller", "commit_one")}
+    page = report.markdown(summaries, machine.describe(), machine.versions(), date(2025, 1, 2))
+    assert page.index("## The engine") < page.index("## The store") < page.index("## Behind the figures")
 
 
 def test_the_command_prints_one_json_document_on_stdout_and_progress_on_stderr() -> None:

@@ -112,9 +112,7 @@ class Store(Reader):
     ) -> Store:
         """Open the store at a directory, made if it is not there. Raises `NotAStore`, `UnsupportedFormat`, `Corrupt`.
 
-        `check`: look at every page of the file first, since LMDB does not survive a damaged one; by default for files
-        up to 4 MiB.
-
+        `check`: look at every page of the file first, as LMDB does not survive a damaged one (default: up to 4 MiB).
         `snapshot_every`: a trie is saved every so many versions of a graph; 64, or what the store was made with.
         `observe(name, value)` hears of batches, flushes, conflicts and replays (`metrics`)."""
         _check_interval(snapshot_every)

@@ -35,7 +35,7 @@ from itonami.graphstore.codec import PAYLOAD_MARK, Value, encode, load
 from itonami.graphstore.errors import Corrupt, NotFound, VersionPruned
 from itonami.graphstore.payloads import Payloads
 from itonami.graphstore.points import AtTag, AtTime, AtTx, Back
-from itonami.graphstore.records import Commit, encode_stored, microseconds, only_body, time_of
+from itonami.graphstore.records import Commit, Entry, encode_stored, microseconds, only_body, time_of
 from itonami.graphstore.secondary import Entries, Pair, full_key
 from itonami.graphstore.write import Write
 
@@ -228,6 +228,16 @@ class Ledger:
                 raise VersionPruned(f"what TX {tx} changed was pruned", where=f"graph {graph!r}")
             found.append(body)
         return found
+
+    def since(self, txn: Reading, graph: str, number: bytes, version: int) -> tuple[Entry, ...]:
+        """What was done to a graph after a version, oldest first. O(what was done)."""
+        entries: list[Entry] = []
+        last = txn.floor("versions", number + u64(LATEST))
+        while last is not None and last[0][:8] == number and to_int(last[1][:8]) > version:
+            tx = to_int(last[0][8:])
+            entries.append(self.commit(txn, tx).entry(graph))
+            last = txn.floor("versions", number + u64(tx - 1))
+        return tuple(reversed(entries))
 
     def place(self, txn: Reading, graph: str, tx: int = LATEST) -> Place | None:
         """Where a graph stands at a TxId (now, without one), or None before its first version."""

@@ -27,7 +27,8 @@ MAX_PAYLOADS_BYTES = 1 << 24
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """What a loser wanted, and what it meets: `events` and `delta` were made on version `version`; the graph stands
-    at `head` now, its version `head_version`."""
+    at `head` now, its version `head_version`. `since()` gives what was committed in between, oldest first; it raises
+    `VersionPruned` when that is gone."""
 
     graph: str
     version: int
@@ -35,6 +36,7 @@ class Attempt:
     delta: Delta
     head_version: int
     head: Graph
+    since: Callable[[], tuple[Entry, ...]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from time import perf_counter
 
 from itonami.graphstore import merkle
@@ -181,7 +182,8 @@ class Writer:
         head = batch.graphs.get(entry.graph)
         if head is None:  # not an empty one: the running head is committed with the batch only
             head = self._cache.graph(batch.txn, entry.graph, place.tx)
-        attempt = Attempt(entry.graph, entry.version - 1, entry.events, entry.delta, actual, head)
+        since = partial(self._ledger.since, batch.txn, entry.graph, place.number, entry.version - 1)
+        attempt = Attempt(entry.graph, entry.version - 1, entry.events, entry.delta, actual, head, since)
         try:
             made = write.on_conflict(attempt)
         except InvalidValue as error:

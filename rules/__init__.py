@@ -16,11 +16,16 @@ Habel and Plump, ICGT 2002; the agenda after Miranker, TREAT, AAAI 1987.
 """
 
 from itonami.rules.agenda import Agenda, Bind, Firing, Redirect, quiesce
-from itonami.rules.errors import NotQuiescent, RewriteError, RuleError
+from itonami.rules.causality import causes, causes_of, effects_of
+from itonami.rules.derivation import Application, Derivation, derive, replayed
+from itonami.rules.errors import NotIndependent, NotQuiescent, RewriteError, RuleError
+from itonami.rules.footprint import Footprint
 from itonami.rules.gluing import Dangling, Identification, gluing
 from itonami.rules.grammar import Grammar
+from itonami.rules.independence import Conflict, dependence, independent
 from itonami.rules.match import Match, find, matches
 from itonami.rules.pattern import Assignment, EdgePattern, Nac, NodePattern, Pattern, Relabel
+from itonami.rules.rebase import Rebase, rebase
 from itonami.rules.replay import replay
 from itonami.rules.rewrite import Rewrite, apply, rewrite, undo
 from itonami.rules.rule import Rule
@@ -31,18 +36,24 @@ from itonami.rules.text import parse_rules
 
 __all__ = [
     "Agenda",
+    "Application",
     "Assignment",
     "Bind",
+    "Conflict",
     "Dangling",
+    "Derivation",
     "EdgePattern",
     "Firing",
+    "Footprint",
     "Grammar",
     "Identification",
     "Match",
     "Nac",
     "NodePattern",
+    "NotIndependent",
     "NotQuiescent",
     "Pattern",
+    "Rebase",
     "Redirect",
     "Relabel",
     "Rewrite",
@@ -53,13 +64,21 @@ __all__ = [
     "Step",
     "Term",
     "apply",
+    "causes",
+    "causes_of",
+    "dependence",
+    "derive",
+    "effects_of",
     "find",
     "gluing",
+    "independent",
     "matches",
     "parse_rules",
     "parse_term",
     "quiesce",
+    "rebase",
     "replay",
+    "replayed",
     "rewrite",
     "undo",
 ]

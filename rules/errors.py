@@ -2,14 +2,15 @@
 
 `RuleError`: the rule itself is ill-formed, and says which law it breaks and at which line and column.
 `RewriteError`: the rule is fine, but does not apply there; it carries the witness. `NotQuiescent`: the rules
-did not come to rest. No check may live here, only what the checks say.
+did not come to rest. `NotIndependent`: two writers' rules met. No check may live here, only what the checks say.
 """
 
 from __future__ import annotations
 
+from itonami.graphstore import errors
 from itonami.graphstore.errors import ItonamiError
 
-__all__ = ["NotQuiescent", "RewriteError", "RuleError"]
+__all__ = ["NotIndependent", "NotQuiescent", "RewriteError", "RuleError"]
 
 
 class RuleError(ItonamiError, ValueError):
@@ -53,3 +54,23 @@ class NotQuiescent(ItonamiError):
             fix="look for a rule that enables itself, or raise the limit",
         )
         self.limit = limit
+
+
+class NotIndependent(errors.Conflict):
+    """Somebody else's rules met what mine read or wrote, so mine cannot be made again after theirs. `conflict` says
+    which rule did what to which (`independence.Conflict`)."""
+
+    def __init__(self, conflict: object, graph: str = "", expected: int = 0, actual: int = 0) -> None:
+        super().__init__(graph, expected, actual)
+        self.conflict = conflict
+        self.args = (conflict, graph, expected, actual)
+        self.what = str(conflict)
+        self.where = f"graph {graph!r}" if graph else "rebase"
+        self.fix = "read the new version and decide again"
+
+    def on(self, graph: str, expected: int, actual: int) -> NotIndependent:
+        """The same, met by a writer of that graph."""
+        return NotIndependent(self.conflict, graph, expected, actual)
+
+    def __reduce__(self) -> tuple[type[NotIndependent], tuple[object, str, int, int]]:  # type: ignore[override]
+        return type(self), (self.conflict, self.graph, self.expected, self.actual)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from itonami.graphstore import codec
 from itonami.graphstore.errors import NotFound
@@ -18,9 +19,18 @@ from itonami.rules.laws import check_fresh
 from itonami.rules.rule import Rule
 
 if TYPE_CHECKING:
+    from itonami.rules.rebase import Rebase
     from itonami.rules.triggers import Triggers
 
-__all__ = ["RuleSet"]
+__all__ = ["RuleSet", "known"]
+
+_MADE: WeakValueDictionary[int, RuleSet] = WeakValueDictionary()
+"""The rule sets of this process"""
+
+
+def known(address: str) -> RuleSet | None:
+    """The rule set of that address (hex), if this process made it and still has it."""
+    return next((made for made in list(_MADE.values()) if made.address.hex() == address), None)
 
 
 class RuleSet:
@@ -36,6 +46,7 @@ class RuleSet:
                 )
             check_fresh(rule)
             self._by_name[rule.name] = rule
+        _MADE[id(self)] = self
 
     @classmethod
     def parse(cls, text: str) -> RuleSet:
@@ -77,6 +88,13 @@ class RuleSet:
     def address(self) -> bytes:
         """BLAKE3 of the canonical bytes of `to_json()`, 32 bytes."""
         return codec.address(codec.encode(self.to_json()))
+
+    @cached_property
+    def rebase(self) -> Rebase:
+        """A store's `on_conflict` for events of these rules: `on_conflict=rules.rebase`."""
+        from itonami.rules.rebase import Rebase
+
+        return Rebase(self)
 
     @cached_property
     def triggers(self) -> Triggers:

@@ -86,7 +86,7 @@ def _depended(applications: Sequence[Applied]) -> Iterator[set[int]]:
                 if key in index:
                     found.update(index[key])
         yield found
-        for key in footprint.writes:  # who came before is before this one: later ones need to know this one only
+        for key in footprint.writes:  # later ones that depend on those before do so through this one
             met["writes"][key] = []
             met["uses"][key] = []
         for part, _ in _LATER:

@@ -76,7 +76,8 @@ class Derivation:
     def events(self) -> tuple[Event, ...]:
         """The reasons, in order, as the store records them."""
         return tuple(
-            Event(rule.event, dict(params) or None, rule.name, match.ids) for rule, match, params in self.firings
+            Event(rule.event, dict(params) or None, rule.name, match.ids)
+            for rule, match, params in self.firings
         )
 
     def __len__(self) -> int:

@@ -230,7 +230,7 @@ class _Drawn:
             for v in chain.vertices[1:-1]:
                 points += [self._point(self.x[v], edge) for edge in self.bands[self.part.rank[v]]]
             points += self._ways(into[chain.arrow], chain.vertices[-1], 0)[::-1]
-            kept = [p for p, q in pairwise(points) if p != q] + points[-1:]
+            kept = [p for p, q in pairwise(points) if not _same(p, q)] + points[-1:]
             label = self._label(chain, kept)
             way = tuple(reversed(kept)) if chain.turned else tuple(kept)
             result[chain.arrow] = Route(way, "across" if self.flat else "down", label, LABEL_ROOM)
@@ -293,6 +293,11 @@ class _Drawn:
                 )
                 result[i] = replace(route, label=label) if arrow.label else route
         return result
+
+
+def _same(p: Point, q: Point) -> bool:
+    """Whether two places differ by rounding only; a segment between such has no direction for an arrow's head."""
+    return abs(p.x - q.x) + abs(p.y - q.y) < 0.01
 
 
 def _label_size(arrow: Arrow) -> tuple[float, float]:

@@ -80,6 +80,16 @@ class Derivation:
             for rule, match, params in self.firings
         )
 
+    def __str__(self) -> str:
+        from itonami.rules.drawing import derivation_text, scenes
+
+        return derivation_text(scenes(self.base, self.firings))
+
+    def _repr_svg_(self) -> str:
+        from itonami.rules.drawing import derivation_svg, scenes
+
+        return derivation_svg(scenes(self.base, self.firings))
+
     def __len__(self) -> int:
         return len(self.firings)
 

@@ -15,6 +15,9 @@ Habel and Plump, ICGT 2002; the agenda after Miranker, TREAT, AAAI 1987.
             later = rewrite(graph, rule, match).graph
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from itonami.rules.agenda import Agenda, Bind, Firing, Redirect, quiesce
 from itonami.rules.causality import causes, causes_of, effects_of
 from itonami.rules.derivation import Application, Derivation, derive, replayed
@@ -34,12 +37,42 @@ from itonami.rules.step import Step
 from itonami.rules.term import Term, parse_term
 from itonami.rules.text import parse_rules
 
+if TYPE_CHECKING:
+    from itonami.rules.analysis import (
+        Canonizer,
+        Confluence,
+        CriticalPair,
+        Joining,
+        Progress,
+        StateSpace,
+        TooManyOverlaps,
+        TooRegular,
+        Trace,
+        Transition,
+        Verdict,
+        always_eventually,
+        confluence,
+        critical_pairs,
+        eventually,
+        explore,
+        isomorphism,
+        never,
+        node_types,
+        pair_matrix,
+        reachable,
+        satisfying,
+    )
+    from itonami.rules.drawing import derivation_svg, derivation_text, rewrite_svg, rule_svg
+
 __all__ = [
     "Agenda",
     "Application",
     "Assignment",
     "Bind",
+    "Canonizer",
     "Conflict",
+    "Confluence",
+    "CriticalPair",
     "Dangling",
     "Derivation",
     "EdgePattern",
@@ -47,12 +80,14 @@ __all__ = [
     "Footprint",
     "Grammar",
     "Identification",
+    "Joining",
     "Match",
     "Nac",
     "NodePattern",
     "NotIndependent",
     "NotQuiescent",
     "Pattern",
+    "Progress",
     "Rebase",
     "Redirect",
     "Relabel",
@@ -61,24 +96,56 @@ __all__ = [
     "Rule",
     "RuleError",
     "RuleSet",
+    "StateSpace",
     "Step",
     "Term",
+    "TooManyOverlaps",
+    "TooRegular",
+    "Trace",
+    "Transition",
+    "Verdict",
+    "always_eventually",
     "apply",
     "causes",
     "causes_of",
+    "confluence",
+    "critical_pairs",
     "dependence",
+    "derivation_svg",
+    "derivation_text",
     "derive",
     "effects_of",
+    "eventually",
+    "explore",
     "find",
     "gluing",
     "independent",
+    "isomorphism",
     "matches",
+    "never",
+    "node_types",
+    "pair_matrix",
     "parse_rules",
     "parse_term",
     "quiesce",
+    "reachable",
     "rebase",
     "replay",
     "replayed",
     "rewrite",
+    "rewrite_svg",
+    "rule_svg",
+    "satisfying",
     "undo",
 ]
+
+_LATER = ("itonami.rules.analysis", "itonami.rules.drawing")
+"""What only some programs need is imported when it is asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        for module in map(import_module, _LATER):
+            if name in module.__all__:
+                return getattr(module, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

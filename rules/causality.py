@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-
-import networkx
+from typing import TYPE_CHECKING
 
 from itonami.rules.footprint import Footprint, Key
 from itonami.rules.independence import Applied, Conflict, Steps, dependence
+
+if TYPE_CHECKING:
+    import networkx
 
 __all__ = ["causes", "causes_of", "effects_of"]
 
@@ -24,6 +26,8 @@ def causes(derivation: Steps) -> networkx.DiGraph[int]:
     """The causal order as its cover relations: an edge (i, j) says that application j depends on i with none in
     between. Nodes are positions, with `name`, and `rule` and `ids` where there are some; edges have `kind` and
     `because`, the sentence. O(sum of footprints + dependences)."""
+    import networkx
+
     applications = derivation.applications
     graph: networkx.DiGraph[int] = networkx.DiGraph()
     below: list[int] = []  # per application, the set of those it depends on, as bits
@@ -44,11 +48,15 @@ def causes(derivation: Steps) -> networkx.DiGraph[int]:
 
 def causes_of(order: networkx.DiGraph[int], event: int) -> list[int]:
     """All that an application depends on, in order."""
+    import networkx
+
     return sorted(networkx.ancestors(order, event))
 
 
 def effects_of(order: networkx.DiGraph[int], event: int) -> list[int]:
     """All that depends on an application, in order."""
+    import networkx
+
     return sorted(networkx.descendants(order, event))
 
 

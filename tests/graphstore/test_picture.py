@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 from itertools import combinations, pairwise
 from xml.etree import ElementTree
 
@@ -74,6 +75,13 @@ def test_every_arrow_leaves_its_source_and_ends_at_its_target(picture):
             assert r.y - 0.1 <= point.y <= r.bottom + 0.1
             on_side = min(abs(point.x - r.x), abs(point.x - r.right))
             assert min(on_side, abs(point.y - r.y), abs(point.y - r.bottom)) < 0.1
+
+
+@given(pictures, st.sampled_from(["down", "right"]))
+def test_the_last_segment_of_an_arrow_is_long_enough_to_point(picture, direction):
+    for route in layered(replace(picture, direction=direction)).routes:
+        tail, tip = route.points[-2:]
+        assert abs(tip.x - tail.x) + abs(tip.y - tail.y) > 0.01
 
 
 @given(pictures)

@@ -63,6 +63,8 @@ if TYPE_CHECKING:
         satisfying,
     )
     from itonami.rules.drawing import derivation_svg, derivation_text, rewrite_svg, rule_svg
+    from itonami.rules.programs.cases import cases_of
+    from itonami.rules.programs.execution import Execution, execute
 
 __all__ = [
     "Agenda",
@@ -76,6 +78,7 @@ __all__ = [
     "Dangling",
     "Derivation",
     "EdgePattern",
+    "Execution",
     "Firing",
     "Footprint",
     "Grammar",
@@ -106,6 +109,7 @@ __all__ = [
     "Verdict",
     "always_eventually",
     "apply",
+    "cases_of",
     "causes",
     "causes_of",
     "confluence",
@@ -116,6 +120,7 @@ __all__ = [
     "derive",
     "effects_of",
     "eventually",
+    "execute",
     "explore",
     "find",
     "gluing",
@@ -139,7 +144,12 @@ __all__ = [
     "undo",
 ]
 
-_LATER = ("itonami.rules.analysis", "itonami.rules.drawing")
+_LATER = (
+    "itonami.rules.analysis",
+    "itonami.rules.drawing",
+    "itonami.rules.programs.execution",
+    "itonami.rules.programs.cases",
+)
 """What only some programs need is imported when it is asked for."""
 
 

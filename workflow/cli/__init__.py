@@ -5,7 +5,8 @@
     views      ps, show, log, diff                           progress    what is seen while a run goes on
     audit      replay, verify, check                         subject     the store and the graph that are meant
     proofs     checkpoint, prove, verify-proof               kept        the files that are kept outside the store
-    care       stats, backup, compact, prune, retention, tag, untag, tags
+    care       stats, backup, compact, prune, ...            grammars    the files of rules that are meant
+    rules      rules explore, run, match, pairs, show
 
 A command looks up, asks and prints. What a workflow, a store or a drawing is may not live here.
 """
@@ -16,6 +17,7 @@ from itonami.workflow.cli import views  # isort: skip
 from itonami.workflow.cli import audit  # isort: skip
 from itonami.workflow.cli import proofs  # isort: skip
 from itonami.workflow.cli import care  # isort: skip
+from itonami.workflow.cli import rules  # isort: skip
 from itonami.workflow.cli.app import app, main  # isort: skip
 
-__all__ = ["app", "audit", "care", "main", "proofs", "runs", "views"]
+__all__ = ["app", "audit", "care", "main", "proofs", "rules", "runs", "views"]

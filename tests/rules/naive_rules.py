@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from itonami.graphstore import Edge, Graph, Head, Node
 from itonami.rules.pattern import Assignment, EdgePattern, Nac, NodePattern, Pattern, Relabel
 from itonami.rules.rule import Rule
+from itonami.rules.step import Step
 from itonami.rules.term import (
     Binary,
     Id,
@@ -135,38 +136,53 @@ def arithmetic(operator, a, b):
 
 
 def embeddings(pattern, graph, fixed, injective):
-    """All ways to extend `fixed` (variable -> element) to a pattern; distinct on what the pattern lists."""
+    """All ways to extend `fixed` (variable -> element) to a pattern; distinct on what the pattern lists: on all of it
+    (True), on its nodes, its edges, or nothing (False)."""
+    apart = {True: ("nodes", "edges"), False: ()}.get(injective, (injective,))
     nodes, edges = list(graph.nodes()), list(graph.edges())
-    node_vars = [n.variable for n in pattern.nodes]
-    edge_vars = [e.variable for e in pattern.edges]
-    choices = [[fixed[v]] if v in fixed else nodes for v in node_vars]
-    choices += [[fixed[v]] if v in fixed else edges for v in edge_vars]
+    choices = [
+        [
+            node
+            for node in ([fixed[n.variable]] if n.variable in fixed else nodes)
+            if set(n.labels) <= node.labels
+        ]
+        for n in pattern.nodes
+    ]
     for values in product(*choices):
-        found = dict(zip(node_vars + edge_vars, values, strict=True))
-        if injective:
-            node_ids, edge_ids = [found[v].id for v in node_vars], [found[v].id for v in edge_vars]
-            if len(set(node_ids)) < len(node_ids) or len(set(edge_ids)) < len(edge_ids):
-                continue
-        if all(set(n.labels) <= found[n.variable].labels for n in pattern.nodes) and all(
-            (e.label is None or found[e.variable].label == e.label)
-            and found[e.variable].source == found[e.source].id
-            and found[e.variable].target == found[e.target].id
+        found = {**fixed, **dict(zip((n.variable for n in pattern.nodes), values, strict=True))}
+        if "nodes" in apart and len({node.id for node in values}) < len(values):
+            continue
+        fitting = [
+            [
+                edge
+                for edge in ([fixed[e.variable]] if e.variable in fixed else edges)
+                if (e.label is None or edge.label == e.label)
+                and (edge.source, edge.target) == (found[e.source].id, found[e.target].id)
+            ]
             for e in pattern.edges
-        ):
-            yield {**fixed, **found}
+        ]
+        for chosen in product(*fitting):
+            if "edges" not in apart or len({edge.id for edge in chosen}) == len(chosen):
+                yield {**found, **dict(zip((e.variable for e in pattern.edges), chosen, strict=True))}
 
 
-def naive_matches(rule, graph, injective=True, params=None):
+def forbids(nac, graph, found, injective, params=None):
+    """Whether a NAC forbids what was found: there is N without N'."""
+    return any(
+        all(evaluate(term, extended, params) is True for term in nac.where)
+        and not any(forbids(inner, graph, extended, injective, params) for inner in nac.nacs)
+        for extended in embeddings(nac.pattern, graph, found, injective)
+    )
+
+
+def naive_matches(rule, graph, injective=True, params=None, nac_injective=None):
     """The ids of every match, as a set."""
     result = set()
+    nac_injective = injective if nac_injective is None else nac_injective
     for found in embeddings(rule.L, graph, {}, injective):
         if not all(evaluate(term, found, params) is True for term in rule.where):
             continue
-        if any(
-            all(evaluate(term, extended, params) is True for term in nac.where)
-            for nac in rule.nacs
-            for extended in embeddings(nac.pattern, graph, found, injective)
-        ):
+        if any(forbids(nac, graph, found, nac_injective, params) for nac in rule.nacs):
             continue
         result.add(tuple(found[v].id for v in rule.variables))
     return result
@@ -269,16 +285,21 @@ def random_pattern(rng, prefix, nodes, edges, shared=()):
     return Pattern(tuple(listed + own), tuple(drawn))
 
 
-def random_nac(rng, left):
-    shared = some(rng, [node.variable for node in left.nodes], 0.5)
-    pattern = random_pattern(rng, "m", rng.choice((0, 1, 1, 2)), rng.randint(0, 2), shared)
-    if left.edges and rng.random() < 0.2:
-        edge = rng.choice(left.edges)
+def random_nac(rng, outer, prefix="m", nested=0.4):
+    """A NAC around which are L, or L and another NAC; `nested` is the chance that it has NACs of its own."""
+    shared = some(rng, [node.variable for node in outer.nodes], 0.5)
+    pattern = random_pattern(rng, prefix, rng.choice((0, 1, 1, 2)), rng.randint(0, 2), shared)
+    if outer.edges and rng.random() < 0.2:
+        edge = rng.choice(outer.edges)
         pattern = Pattern(pattern.nodes, (*pattern.edges, edge))
-    own = tuple(v for v in pattern.variables if v not in left.variables)
-    variables = own if own and rng.random() < 0.7 else (*pattern.variables, *left.variables)
-    wanted = variables and rng.random() < 0.5
-    return Nac(pattern, (random_condition(rng, variables),) if wanted else ())
+    own = tuple(v for v in pattern.variables if v not in outer.variables)
+    variables = own if own and rng.random() < 0.7 else (*pattern.variables, *outer.variables)
+    where = (random_condition(rng, variables),) if variables and rng.random() < 0.5 else ()
+    inner = []
+    if pattern and rng.random() < nested:
+        around = outer.joined(pattern)
+        inner = [random_nac(rng, around, f"k{n}", nested=0) for n in range(rng.choice((1, 1, 2)))]
+    return Nac(pattern, where, tuple(nac for nac in inner if nac.pattern))
 
 
 def random_creation(rng, kept):
@@ -333,6 +354,48 @@ def graphs(most_nodes=4, most_edges=5):
 
 def rules(name="r", most_nodes=3, most_edges=3):
     return seeds.map(lambda rng: random_rule(rng, name, most_nodes, most_edges))
+
+
+def random_model(rng, rule):
+    """A graph that was drawn after the rule: L, mostly a NAC and one of its own, and a little else. So an edit of it
+    often decides whether the rule applies."""
+    pattern = rule.L
+    for nac in rng.sample(rule.nacs, min(len(rule.nacs), 1)) if rng.random() < 0.8 else ():
+        pattern = pattern.joined(nac.pattern)
+        for inner in rng.sample(nac.nacs, min(len(nac.nacs), 1)):
+            pattern = pattern.joined(inner.pattern)
+    ids, evolver = {}, random_graph(rng, 1, 1).evolver()
+    for node in pattern.nodes:
+        if ids and rng.random() < 0.1:
+            ids[node.variable] = rng.choice(list(ids.values()))
+            continue
+        labels = {*node.labels, *some(rng, LABELS, 0.1)}
+        id = f"v{len(ids)}"
+        ids[node.variable] = evolver.add_node(*labels, id=id, properties=random_properties(rng))
+    for edge in pattern.edges:
+        ends = ids[edge.source], ids[edge.target]
+        evolver.add_edge(ends[0], edge.label or rng.choice(TYPES), ends[1], properties=random_properties(rng))
+    return evolver.persistent()
+
+
+def edits(rng, graph, count):
+    """Pairs of graphs an edit or two apart, both ways, each with the step from the one to the other."""
+    for _ in range(count):
+        evolver = graph.evolver()
+        for _ in range(rng.choice((1, 1, 1, 2))):
+            random_edit(rng, evolver)
+        later, delta = evolver.persistent(), evolver.delta()
+        yield graph, later, Step.of(delta)
+        yield later, graph, Step.of(delta.inverse())
+
+
+def found_from_seeds(triggers, head, step):
+    """The ids of all matches that the finders find from the seeds of a change."""
+    found = set()
+    for number, id in triggers.seeds(head, step):
+        finder = triggers.finder(number)
+        found |= set(finder(head, None, id) if id else finder(head, None))
+    return found
 
 
 def random_edit(rng, evolver):

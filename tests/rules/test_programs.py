@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from itonami.graphstore import Graph, Head
-from itonami.rules import Grammar, Match, RuleError, apply, candidates, gluing, matches, parse_rules
+from itonami.rules import Grammar, Match, RuleError, apply, gluing, matches, parse_rules
+from itonami.rules.programs import candidates
 from itonami.rules.programs.count import MAX_COUNT, count_of
 from itonami.rules.programs.execution import execute
 from itonami.rules.programs.instruction import program_of

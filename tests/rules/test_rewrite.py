@@ -1,5 +1,7 @@
 """Rewriting: gluing iff applicable, the effect by definition, undo, and ids that are a function of content."""
 
+from copy import deepcopy
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +23,8 @@ from itonami.rules import (
     rewrite,
     undo,
 )
-from itonami.rules.rewrite import apply
+from itonami.rules.rewrite import apply, unapply
+from itonami.rules.step import Step
 
 
 def graph_of(head):
@@ -102,6 +105,49 @@ def test_reverting_a_head_gives_the_matches_back_in_order(rule, graph):
             apply(head, rule, match, found=True)
             head.revert()
             assert [match.ids for match in matches(rule, head)] == order
+
+
+def tables(head):
+    """All that a head holds, but for its journal; the order in dictionaries does not count."""
+    return (head.node_by_id, head.edge_by_id, head.out_edges, head.in_edges, head.labelled)
+
+
+@given(st.lists(rules(), min_size=1, max_size=3), graphs(), st.booleans(), st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_rewrites_taken_back_last_first_leave_the_head_as_it_was(some_rules, graph, injective, shared):
+    origin = Head.of(graph)
+    head = origin.fork() if shared else origin
+    before, untouched = deepcopy(tables(head)), deepcopy(tables(Head.of(graph)))
+    orders = [[match.ids for match in matches(rule, head, injective)] for rule in some_rules]
+    steps, between = [], []
+    for rule in some_rules:
+        for match in list(matches(rule, head, injective))[:2]:
+            ids = [*head.node_by_id, *head.edge_by_id]
+            try:
+                steps.append(apply(head, rule, match))
+            except RewriteError:
+                continue
+            between.append(ids)
+            assert tables(head) == tables(Head.of(graph_of(head)))
+    for step, ids in zip(reversed(steps), reversed(between), strict=True):
+        unapply(head, step)
+        assert {*head.node_by_id, *head.edge_by_id} == {*ids}
+    assert tables(head) == before
+    assert not head.delta()
+    assert [[match.ids for match in matches(rule, head, injective)] for rule in some_rules] == orders
+    assert tables(origin) == untouched
+
+
+def test_only_the_last_rewrite_can_be_taken_back(pair):
+    head, rules = Head.of(pair), RuleSet.parse("rule r match (a:A)-[x]->(b) delete x create (a)-[:Y]->(b)")
+    step = apply(head, rules["r"], find(rules["r"], head))
+    apply(head, rules["r"], find(rules["r"], head))
+    with pytest.raises(RewriteError, match="not the last rewrite"):
+        unapply(head, step)
+    free = pair.evolver()
+    free.update("a", n=1)
+    with pytest.raises(RewriteError, match="not the last rewrite"):
+        unapply(Head.of(free.persistent()), Step.of(free.delta()))
 
 
 @given(rules("one"), rules("other"), graphs())

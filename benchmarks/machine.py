@@ -23,6 +23,8 @@ PACKAGES = (
     "langgraph-checkpoint-sqlite",
     "pygit2",
     "eventsourcing",
+    "networkx",
+    "rustworkx",
 )
 UNKNOWN = "unknown"
 

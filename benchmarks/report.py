@@ -28,8 +28,14 @@ NAMES = {
     "sqlite_wal": "SQLite WAL",
     "git_pygit2": "git",
     "eventsourcing_sqlite": "eventsourcing",
+    "networkx_vf2": "networkx VF2",
+    "rustworkx_vf2": "rustworkx VF2",
 }
-PARTS = {"benchmarks.peers": "The engine", "benchmarks.peers.stores": "The store"}
+PARTS = {
+    "benchmarks.peers": "The engine",
+    "benchmarks.peers.stores": "The store",
+    "benchmarks.peers.rewriters": "The rules",
+}
 """Rows whose systems are of one package share a table."""
 
 NOTHING = "–"
@@ -39,13 +45,14 @@ PREFACE = """\
 # Benchmarks
 
 Each budget is measured as a ratio, against raw LMDB and against the systems one would use instead: LangGraph
-and DBOS on SQLite for the engine, SQLite, git (pygit2) and `eventsourcing` for the store. This page is the
-output of `python -m benchmarks --markdown`.
+and DBOS on SQLite for the engine, SQLite, git (pygit2) and `eventsourcing` for the store, VF2 of networkx and of
+rustworkx for the rules. This page is the output of `python -m benchmarks --markdown`.
 
 The systems take turns, each in a fresh process and directory. A figure is the median over the rounds, a ratio
 the median of the rounds' own ratios; in brackets, the ratio to raw LMDB. "of raw" and "of best" are
 Itonami's figure over raw LMDB's and over the best peer's. A step is trivial, and durable before the next
-begins; so is a commit. "Reach" is where an honest engine can be, "moonshot" where we are going.
+begins; so is a commit. The rules touch no disk. "Reach" is where an honest engine can be, "moonshot" where we
+are going.
 """
 
 

@@ -1,6 +1,6 @@
 """What a row of the budgets table is, and a sample of it; the vocabulary of everything else here.
 
-No rows may live here (`engine_rows`, `store_rows`), and nothing about any one system (`peers`).
+No rows may live here (`engine_rows`, `store_rows`, `rules_rows`), and nothing about any one system (`peers`).
 """
 
 from __future__ import annotations

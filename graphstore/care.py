@@ -1,7 +1,8 @@
-"""What an operator does with a store: count it, copy it, make it small.
+"""What an operator does with a store: count it, copy it, make it small, derive its indices anew.
 
 A copy is written beside its place, synced, then renamed into it: it is there whole or not at all. A store is compacted
-by putting its compact copy in its place, which nobody else may have open meanwhile.
+by putting its compact copy in its place, which nobody else may have open meanwhile. Indices follow from the heads of
+the graphs, so they are mended in one transaction, which writes only what was wrong.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from itonami.graphstore.backend import Backend
+from itonami.graphstore.backend import Backend, Reading, Writing
+from itonami.graphstore.codec import encode
 from itonami.graphstore.creation import (
     DATA_FILE,
     LOCK_FILE,
@@ -28,8 +30,12 @@ from itonami.graphstore.creation import (
 from itonami.graphstore.environment import Environment
 from itonami.graphstore.errors import InvalidValue, StoreBusy, StoreFull
 from itonami.graphstore.ledger import Ledger, Name
+from itonami.graphstore.secondary import entries_of, full_key
 
-__all__ = ["Stats", "backup", "compact", "stats"]
+if TYPE_CHECKING:
+    from itonami.graphstore.store import Store
+
+__all__ = ["Reindexed", "Stats", "backup", "compact", "reindex", "stats"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,49 @@ def compact(path: Path) -> tuple[int, int]:
             os.replace(scratch / DATA_FILE, data)
             sync_directory(path)
     return sizes
+
+
+@dataclass(frozen=True, slots=True)
+class Reindexed:
+    """What `reindex` found: how many entries the declared indices have, and how many of the old ones were `wrong`:
+    missing, of another node, or of none."""
+
+    entries: int
+    wrong: int
+
+
+def reindex(store: Store, progress: Callable[[int, int], None] | None = None) -> Reindexed:
+    """Derive the declared indices anew from the heads of all graphs: what `Store.verify` finds wrong with them is right
+    afterwards. `progress(done, total)` counts graphs. One transaction, so writers wait meanwhile: O(size of the heads);
+    nothing is written where nothing was wrong."""
+
+    def mend(txn: Writing) -> Reindexed:
+        held, wrong, entries = dict(txn.scan("index")), 0, 0
+        for key, value in _derived(store, txn, progress):
+            entries += 1
+            if held.pop(key, None) != value:
+                txn.put("index", key, value)
+                wrong += 1
+        for key in held:
+            txn.delete("index", key)
+        return Reindexed(entries, wrong + len(held))
+
+    return store._backend.write(mend)
+
+
+def _derived(
+    store: Store, txn: Reading, progress: Callable[[int, int], None] | None
+) -> Iterator[tuple[bytes, bytes]]:
+    """The entries that the index table is to have."""
+    ledger = store._ledger
+    pairs, graphs = ledger.pairs(txn), list(ledger.graphs(txn))
+    for done, graph in enumerate(graphs, start=1):
+        place = ledger.place(txn, graph)
+        if place is not None and pairs:
+            for key, node in entries_of(pairs, store._cache.graph(txn, graph, place.tx)):
+                yield full_key(key, place.number, node), encode([graph, node])
+        if progress is not None:
+            progress(done, len(graphs))
 
 
 @contextmanager

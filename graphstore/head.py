@@ -21,19 +21,24 @@ __all__ = ["Head"]
 Adjacency = dict[str, dict[str, dict[str, Edge]]]
 """node id -> edge label -> edge id -> edge"""
 
+_NO_LABELS: frozenset[str] = frozenset()
+
 
 class Head:
-    """A mutable `GraphView` with a journal. `node_by_id`, `out_edges` and `in_edges` may be read directly."""
+    """A mutable `GraphView` with a journal. `node_by_id`, `out_edges`, `in_edges` and `labelled` may be read directly;
+    they hold no empty container. Who writes them directly too (the effects of rules) keeps that, notes what was in
+    `nodes_before` and `edges_before`, and on a head that is `shared` calls `own` first."""
 
     __slots__ = (
-        "_edges_before",
-        "_nodes_before",
         "_owned",
         "edge_by_id",
+        "edges_before",
         "in_edges",
         "labelled",
         "node_by_id",
+        "nodes_before",
         "out_edges",
+        "shared",
     )
 
     def __init__(self, items: Iterable[Node | Edge] = ()) -> None:
@@ -42,9 +47,10 @@ class Head:
         self.out_edges: Adjacency = {}
         self.in_edges: Adjacency = {}
         self.labelled: dict[str, dict[str, None]] = {}
-        self._owned: set[tuple[int, str]] | None = None  # None: everything is owned
-        self._nodes_before: dict[str, Node | None] = {}
-        self._edges_before: dict[str, Edge | None] = {}
+        self.shared = False
+        self._owned: set[tuple[int, str]] = set()
+        self.nodes_before: dict[str, Node | None] = {}
+        self.edges_before: dict[str, Edge | None] = {}
         for item in items:
             if isinstance(item, Node):
                 self.put_node(item)
@@ -65,10 +71,10 @@ class Head:
         twin.out_edges = dict(self.out_edges)
         twin.in_edges = dict(self.in_edges)
         twin.labelled = dict(self.labelled)
-        twin._owned = set()
-        twin._nodes_before = {}
-        twin._edges_before = {}
-        self._owned = set()
+        twin.nodes_before = {}
+        twin.edges_before = {}
+        for head in (self, twin):
+            head.shared, head._owned = True, set()
         return twin
 
     # -- reading -------------------------------------------------------------------------------------------
@@ -117,74 +123,88 @@ class Head:
         """Add a node, or put it in the place of the one with its id."""
         id = node.id
         old = self.node_by_id.get(id)
-        if id not in self._nodes_before:
-            self._nodes_before[id] = old
+        if id not in self.nodes_before:
+            self.nodes_before[id] = old
         self.node_by_id[id] = node
-        old_labels = frozenset() if old is None else old.labels
+        old_labels = _NO_LABELS if old is None else old.labels
         if old_labels is not node.labels and old_labels != node.labels:
             self._relabel(id, old_labels - node.labels, node.labels - old_labels)
 
     def drop_node(self, id: str) -> None:
         """Remove a node; its edges are the caller's care."""
         old = self.node_by_id.pop(id)
-        self._nodes_before.setdefault(id, old)
-        self._relabel(id, old.labels, frozenset())
+        self.nodes_before.setdefault(id, old)
+        self._relabel(id, old.labels, _NO_LABELS)
 
     def put_edge(self, edge: Edge) -> None:
         """Add an edge, or put it in the place of the one with its id."""
-        old = self.edge_by_id.get(edge.id)
-        if edge.id not in self._edges_before:
-            self._edges_before[edge.id] = old
+        id, label = edge.id, edge.label
+        old = self.edge_by_id.get(id)
+        if id not in self.edges_before:
+            self.edges_before[id] = old
         if old is not None:
             self._unlink(old)
-        self.edge_by_id[edge.id] = edge
-        self._bucket(self.out_edges, 1, edge.source, edge.label)[edge.id] = edge
-        self._bucket(self.in_edges, 2, edge.target, edge.label)[edge.id] = edge
+        self.edge_by_id[id] = edge
+        if self.shared:
+            self.own((edge.source,), (edge.target,))
+        for adjacency, node in ((self.out_edges, edge.source), (self.in_edges, edge.target)):
+            by_label = adjacency.get(node)
+            if by_label is None:
+                adjacency[node] = {label: {id: edge}}
+            elif label in by_label:
+                by_label[label][id] = edge
+            else:
+                by_label[label] = {id: edge}
 
     def drop_edge(self, id: str) -> None:
         """Remove an edge."""
         old = self.edge_by_id.pop(id)
-        self._edges_before.setdefault(id, old)
+        self.edges_before.setdefault(id, old)
         self._unlink(old)
 
     def _unlink(self, edge: Edge) -> None:
-        for adjacency, side, node in ((self.out_edges, 1, edge.source), (self.in_edges, 2, edge.target)):
-            bucket = self._bucket(adjacency, side, node, edge.label)
-            del bucket[edge.id]
-            if not bucket:
-                del adjacency[node][edge.label]
-                if not adjacency[node]:
-                    del adjacency[node]
-
-    def _bucket(self, adjacency: Adjacency, side: int, node: str, label: str) -> dict[str, Edge]:
-        """The writable bucket of edges of one label at one node."""
-        by_label = adjacency.get(node)
-        if by_label is None:
-            by_label = adjacency[node] = {}
-            if self._owned is not None:
-                self._owned.add((side, node))
-        elif self._owned is not None and (side, node) not in self._owned:
-            by_label = adjacency[node] = {key: dict(edges) for key, edges in by_label.items()}
-            self._owned.add((side, node))
-        bucket = by_label.get(label)
-        if bucket is None:
-            bucket = by_label[label] = {}
-        return bucket
+        if self.shared:
+            self.own((edge.source,), (edge.target,))
+        for adjacency, node in ((self.out_edges, edge.source), (self.in_edges, edge.target)):
+            by_label = adjacency[node]
+            bucket = by_label[edge.label]
+            if len(bucket) > 1:
+                del bucket[edge.id]
+            elif len(by_label) > 1:
+                del by_label[edge.label]
+            else:
+                del adjacency[node]
 
     def _relabel(self, id: str, removed: frozenset[str], added: frozenset[str]) -> None:
-        for label in removed | added:
+        if self.shared:
+            self.own(labels=removed | added)
+        for label in added:
             bucket = self.labelled.get(label)
             if bucket is None:
-                bucket = self.labelled[label] = {}
-                if self._owned is not None:
-                    self._owned.add((0, label))
-            elif self._owned is not None and (0, label) not in self._owned:
-                bucket = self.labelled[label] = dict(bucket)
-                self._owned.add((0, label))
-            if label in added:
-                bucket[id] = None
+                self.labelled[label] = {id: None}
             else:
+                bucket[id] = None
+        for label in removed:
+            bucket = self.labelled[label]
+            if len(bucket) > 1:
                 del bucket[id]
+            else:
+                del self.labelled[label]
+
+    def own(self, out: Iterable[str] = (), into: Iterable[str] = (), labels: Iterable[str] = ()) -> None:
+        """Copy what this head still shares of the edges leaving and arriving at these nodes, and of these labels'
+        nodes, so that it may be written. O(what is copied), once each."""
+        for side, adjacency, ids in ((1, self.out_edges, out), (2, self.in_edges, into)):
+            for id in ids:
+                if (side, id) not in self._owned:
+                    self._owned.add((side, id))
+                    if id in adjacency:
+                        adjacency[id] = {label: dict(edges) for label, edges in adjacency[id].items()}
+        for label in labels:
+            if (0, label) not in self._owned:
+                self._owned.add((0, label))
+                if label in self.labelled:
+                    self.labelled[label] = dict(self.labelled[label])
 
     # -- the journal ---------------------------------------------------------------------------------------
 
@@ -192,14 +212,14 @@ class Head:
         """What to put into and drop from the graph this head was settled at, to follow it."""
         puts: list[Node | Edge] = []
         drops: list[Node | Edge] = []
-        for id, old in self._nodes_before.items():
+        for id, old in self.nodes_before.items():
             node = self.node_by_id.get(id)
             if node is not None:
                 if node is not old:
                     puts.append(node)
             elif old is not None:
                 drops.append(old)
-        for id, was in self._edges_before.items():
+        for id, was in self.edges_before.items():
             edge = self.edge_by_id.get(id)
             if was is not None and (edge is None or edge.path != was.path):
                 drops.append(was)
@@ -211,18 +231,18 @@ class Head:
         """The net change since the head was last settled. O(k log k)."""
         nodes, edges = self.node_by_id, self.edge_by_id
         return Delta.of(
-            {id: (old, nodes.get(id)) for id, old in self._nodes_before.items()},
-            {id: (old, edges.get(id)) for id, old in self._edges_before.items()},
+            {id: (old, nodes.get(id)) for id, old in self.nodes_before.items()},
+            {id: (old, edges.get(id)) for id, old in self.edges_before.items()},
         )
 
     def settle(self) -> None:
         """Forget the journal: what is here now is the point to go back to."""
-        self._nodes_before = {}
-        self._edges_before = {}
+        self.nodes_before = {}
+        self.edges_before = {}
 
     def revert(self) -> None:
         """Undo everything since the head was last settled."""
-        nodes, edges = self._nodes_before, self._edges_before
+        nodes, edges = self.nodes_before, self.edges_before
         for edge_id in edges:
             if edge_id in self.edge_by_id:
                 self.drop_edge(edge_id)

@@ -5,18 +5,20 @@
     v       v       v        then K is relabelled and set;
     G <---- D ----> H        then what is in R but not in K comes, nodes before edges
 
-Nothing is checked: that the match holds and gluing allows it is the caller's to know.
+The tables of the head are written in place, since rules say beforehand which of them change: an edge is linked at
+both ends in about 0.3 us, and the edges of a created node are one expression. Nothing is checked: that the match
+holds, that gluing allows it and that created ids are new is the caller's to know.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from itonami.graphstore.codec import Value
 from itonami.graphstore.graph import Edge, Node
 from itonami.graphstore.head import Head
-from itonami.rules.emit import Source, ids_of, places_of
+from itonami.rules.emit import TABLES, Source, ids_of, places_of
 from itonami.rules.pattern import Relabel
 from itonami.rules.step import Step
 from itonami.rules.term import Literal, term_variables
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from itonami.rules.rule import Rule
 
 __all__ = ["Fire", "Ids", "effect"]
+
+_NO_DATA: dict[str, Value] = {}
 
 Ids = tuple[str, ...]
 Fire = Callable[[Head, Mapping[str, Value], Ids, Ids], Step]
@@ -52,21 +56,37 @@ class _Effect:
         self._ids |= created
         self._source.ids = self._ids
         self._values: dict[str, dict[str, str | None]] = {}
+        self._replaced: list[str] = []
 
     def made(self) -> Fire:
         source, rule = self._source, self._rule
         with source.block("def fire(head, params, ids, new):"):
-            source.line("nodes = head.node_by_id; edges = head.edge_by_id")
+            source.line(TABLES)
+            source.line("nodes_before = head.nodes_before; edges_before = head.edges_before")
             if rule.variables:
                 source.line(f"{ids_of(rule.L, edges='x{}')} = ids")
             if self._created:
                 source.line(f"({', '.join(self._created.values())},) = new")
             self._write_values()
-            parts = (*self._deletions(), *self._changes(), *self._creations())
-            tuples = (f"({', '.join(part)},)" if part else "()" for part in parts)
-            source.line(f"return {source.constant(Step)}({', '.join(tuples)})")
+            self._write_owning()
+            parts = (*self._deletions(), *self._changes(), *self._creations(), self._replaced)
+            source.line(f"return {source.constant(Step)}({', '.join(map(_tuple, parts))})")
         fire: Fire = source.made("fire")
         return fire
+
+    def _write_owning(self) -> None:
+        """Have a head that shares its containers copy those that will be written here."""
+        rule, deleted = self._rule, set(self._rule.delete)
+        edges = [*rule.create.edges, *(edge for edge in rule.L.edges if edge.variable in deleted)]
+        sources, targets = (
+            _tuple(dict.fromkeys(self._ids[end] for end in ends if end not in self._created))
+            for ends in ([edge.source for edge in edges], [edge.target for edge in edges])
+        )
+        labels = tuple(sorted({label for node in rule.create.nodes for label in node.labels}))
+        if edges or labels:
+            self._source.line(
+                f"if head.shared: head.own({sources}, {targets}, {self._source.constant(labels)})"
+            )
 
     def _write_values(self) -> None:
         """Evaluate every assigned term on the match as it is."""
@@ -85,17 +105,32 @@ class _Effect:
     # -- L without K ---------------------------------------------------------------------------------------
 
     def _deletions(self) -> tuple[list[str], list[str]]:
-        nodes = [n.variable for n in self._rule.L.nodes if n.variable in self._rule.delete]
-        edges = [e.variable for e in self._rule.L.edges if e.variable in self._rule.delete]
-        gone = []
-        for kind, variables in (("edge", edges), ("node", nodes)):
-            names = []
-            for variable in variables:
-                names.append(self._source.fresh("gone"))
-                self._source.line(f"{names[-1]} = {kind}s[{self._ids[variable]}]")
-                self._source.line(f"head.drop_{kind}({self._ids[variable]})")
-            gone.append(names)
-        return gone[1], gone[0]
+        source, deleted = self._source, set(self._rule.delete)
+        nodes, edges = [], []
+        for edge in self._rule.L.edges:
+            if edge.variable in deleted:
+                id, gone = self._ids[edge.variable], source.fresh("gone")
+                edges.append(gone)
+                source.line(f"{gone} = edges.pop({id})")
+                source.line(f"edges_before.setdefault({id}, {gone})")
+                label = f"{gone}.label" if edge.label is None else source.constant(edge.label)
+                self._unlink("out", self._ids[edge.source], label, id)
+                self._unlink("into", self._ids[edge.target], label, id)
+        for node in self._rule.L.nodes:
+            if node.variable in deleted:
+                id = self._ids[node.variable]
+                nodes.append(source.fresh("gone"))
+                source.line(f"{nodes[-1]} = nodes[{id}]")
+                source.line(f"head.drop_node({id})")
+        return nodes, edges
+
+    def _unlink(self, side: str, node: str, label: str, id: str) -> None:
+        """Write how an edge leaves one side of a node; no empty container stays."""
+        source, at, bucket = self._source, self._source.fresh("at"), self._source.fresh("b")
+        source.line(f"{at} = {side}[{node}]; {bucket} = {at}[{label}]")
+        source.line(f"if len({bucket}) > 1: del {bucket}[{id}]")
+        source.line(f"elif len({at}) > 1: del {at}[{label}]")
+        source.line(f"else: del {side}[{node}]")
 
     # -- K ---------------------------------------------------------------------------------------------------
 
@@ -115,6 +150,7 @@ class _Effect:
         source, id = self._source, self._ids[variable]
         labels: tuple[str, ...] = ()
         old = source.fresh("old")
+        self._replaced.append(old)
         source.line(f"{old} = nodes[{id}]")
         expression = f"{old}.labels"
         if relabel:
@@ -122,16 +158,27 @@ class _Effect:
             removed, added = (source.constant(frozenset(part)) for part in (relabel.removed, relabel.added))
             expression = f"({old}.labels - {removed}) | {added}"
         data = self._data(f"{{**{old}.data}}" if values else f"{old}.data", values)
-        source.line(f"head.put_node({source.constant(Node)}({id}, {expression}, {data}))")
+        made = f"{source.constant(Node)}({id}, {expression}, {data})"
+        if relabel:
+            source.line(f"head.put_node({made})")
+        else:
+            source.line(f"nodes_before.setdefault({id}, {old})")
+            source.line(f"nodes[{id}] = {made}")
         return f"({id}, {source.constant(tuple(values))}, {source.constant(labels)})"
 
     def _change_edge(self, variable: str, values: dict[str, str | None]) -> str:
         source, id, old = self._source, self._ids[variable], self._source.fresh("old")
+        self._replaced.append(old)
         source.line(f"{old} = edges[{id}]")
         data = self._data(f"{{**{old}.data}}", values)
         ends = f"{old}.source, {old}.label, {old}.target"
         source.line(f"head.put_edge({source.constant(Edge)}({id}, {ends}, {data}))")
         return f"({id}, {source.constant(tuple(values))}, ())"
+
+    def _new_data(self, variable: str) -> str:
+        """The properties of a created element. Those that have none share one map: no element's map is written to."""
+        values = self._values.get(variable, {})
+        return self._data("{}", values) if values else self._source.constant(_NO_DATA)
 
     def _data(self, start: str, values: dict[str, str | None]) -> str:
         """Write the properties: those at the start, with the values set; what is null goes."""
@@ -149,19 +196,55 @@ class _Effect:
     # -- R without K ---------------------------------------------------------------------------------------
 
     def _creations(self) -> tuple[list[str], list[str]]:
-        source, nodes, edges = self._source, [], []
-        for node in self._rule.create.nodes:
-            data = self._data("{}", self._values.get(node.variable, {}))
+        source, create = self._source, self._rule.create
+        nodes, edges = [], []
+        for node in create.nodes:
+            id, made = self._ids[node.variable], source.fresh("made")
+            nodes.append(made)
+            data = self._new_data(node.variable)
             labels = source.constant(frozenset(node.labels))
-            nodes.append(source.fresh("made"))
-            source.line(
-                f"{nodes[-1]} = {source.constant(Node)}({self._ids[node.variable]}, {labels}, {data})"
-            )
-            source.line(f"head.put_node({nodes[-1]})")
-        for edge in self._rule.create.edges:
-            data = self._data("{}", self._values.get(edge.variable, {}))
+            source.line(f"nodes[{id}] = {made} = {source.constant(Node)}({id}, {labels}, {data})")
+            source.line(f"nodes_before.setdefault({id})")
+            for label in node.labels:
+                self._join("labelled", source.constant(label), f"{id}: None")
+        for edge in create.edges:
+            id, made = self._ids[edge.variable], source.fresh("made")
+            edges.append(made)
+            data = self._new_data(edge.variable)
             ends = f"{self._ids[edge.source]}, {source.constant(edge.label)}, {self._ids[edge.target]}"
-            edges.append(source.fresh("made"))
-            source.line(f"{edges[-1]} = {source.constant(Edge)}({self._ids[edge.variable]}, {ends}, {data})")
-            source.line(f"head.put_edge({edges[-1]})")
+            source.line(f"edges[{id}] = {made} = {source.constant(Edge)}({id}, {ends}, {data})")
+            source.line(f"edges_before.setdefault({id})")
+        linked = [
+            (side, end, source.constant(edge.label), f"{self._ids[edge.variable]}: {made}")
+            for edge, made in zip(create.edges, edges, strict=True)
+            for side, end in (("out", edge.source), ("into", edge.target))
+        ]
+        new: dict[tuple[str, str], dict[str, list[str]]] = {}
+        for side, end, label, entry in linked:
+            if end in self._created:
+                new.setdefault((side, end), {}).setdefault(label, []).append(entry)
+            else:
+                self._link(side, self._ids[end], label, entry)
+        for (side, end), by_label in new.items():
+            buckets = (f"{label}: {{{', '.join(entries)}}}" for label, entries in by_label.items())
+            source.line(f"{side}[{self._ids[end]}] = {{{', '.join(buckets)}}}")
         return nodes, edges
+
+    def _link(self, side: str, node: str, label: str, entry: str) -> None:
+        """Write how an edge joins one side of a node."""
+        at = self._source.fresh("at")
+        self._source.line(f"{at} = {side}.get({node})")
+        self._source.line(f"if {at} is None: {side}[{node}] = {{{label}: {{{entry}}}}}")
+        with self._source.block("else:"):
+            self._join(at, label, entry)
+
+    def _join(self, table: str, label: str, entry: str) -> None:
+        """Write how an entry joins a table's bucket of a label."""
+        bucket, (id, _, item) = self._source.fresh("b"), entry.partition(": ")
+        self._source.line(f"{bucket} = {table}.get({label})")
+        self._source.line(f"if {bucket} is None: {table}[{label}] = {{{entry}}}")
+        self._source.line(f"else: {bucket}[{id}] = {item}")
+
+
+def _tuple(parts: Iterable[str]) -> str:
+    return f"({', '.join(parts)},)" if (parts := list(parts)) else "()"

@@ -2,11 +2,13 @@
 
     {name, L, K, R, nacs, where?, set?, relabel?, distinct?, event?, priority?, external?}
     graph: {nodes: [{id, label | labels, attributes?}], edges: [{id, src, label, tgt, attributes?}]}
+    nac: graph with {where?, nacs?}
 
-K = L intersected with R by id; a NAC shares with L the ids it lists. Label `*` is any label, the node label `""`
-none at all. Terms stand as text. `attributes` of L and of NACs are conditions, of R assignments; `distinct` pairs
-become conditions `id(a) <> id(b)`. `rule_of(form_of(rule)) == rule`. An edge that L, K and R all have may end at a
-node that none of them lists: it stands for any node (GROOVE writes context so). No laws of rules live here.
+K = L intersected with R by id; a NAC shares with L the ids it lists, and its own NACs share with both. Label `*` is
+any label, the node label `""` none at all. Terms stand as text. `attributes` of L and of NACs are conditions, of R
+assignments; `distinct` pairs become conditions `id(a) <> id(b)`. `rule_of(form_of(rule)) == rule`. An edge that L, K
+and R all have may end at a node that none of them lists: it stands for any node (GROOVE writes context so). No laws
+of rules live here.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from itonami.rules.errors import RuleError
+from itonami.rules.laws import FLATTEN, TOO_DEEP
 from itonami.rules.pattern import Assignment, EdgePattern, Nac, NodePattern, Pattern, Relabel
 from itonami.rules.rule import Rule
 from itonami.rules.term import Binary, Id, Labels, ListOf, Property, Term, literal, parse_term
@@ -38,18 +41,24 @@ def rule_of(obj: Any) -> Rule:
     place = f"rule {name!r}"
     if unknown := obj.keys() - _KEYS:
         raise RuleError(
-            f"{min(unknown)!r} is no key of a rule", where=place, fix=f"use {', '.join(sorted(_KEYS))}"
+            f"{min(map(repr, unknown))} is no key of a rule",
+            where=place,
+            fix=f"use {', '.join(sorted(_KEYS))}",
         )
     left, right = (_Side(obj.get(key), key, place) for key in "LR")
     _share_context(left, right, _Side(obj.get("K"), "K", place) if "K" in obj else None, place)
     relabels, changed = tuple(_relabels(left, right)), list(_changed(left, right))
     if "relabel" in obj:
         relabels = tuple(
-            Relabel(_text(r, "id", place), tuple(r.get("add", ())), tuple(r.get("remove", ())))
+            Relabel(
+                _text(r, "id", place),
+                tuple(listed(r, "add", place, str)),
+                tuple(listed(r, "remove", place, str)),
+            )
             for r in listed(obj, "relabel", place)
         )
     sets = [
-        Assignment(_text(s, "id", place), _text(s, "key", place), parse_term(_text(s, "value", place)))
+        Assignment(_text(s, "id", place), _text(s, "key", place), _term(_text(s, "value", place), place))
         for s in listed(obj, "set", place)
     ]
     return Rule(
@@ -59,7 +68,7 @@ def rule_of(obj: Any) -> Rule:
         + tuple(v for v in left.edges if v not in right.edges),
         create=right.pattern(without=left),
         where=(*left.conditions(), *_distinct(obj, place), *_terms(obj, place)),
-        nacs=tuple(_nac(nac, left, place) for nac in listed(obj, "nacs", place)),
+        nacs=tuple(_nacs(obj, left, place)),
         assignments=(*changed, *sets),
         relabels=relabels,
         event=typed(obj, "event", str, place, ""),
@@ -106,10 +115,10 @@ class _Side:
             tuple(edge for v, edge in self.edges.items() if v not in edges),
         )
 
-    def conditions(self, without: _Side | None = None) -> Iterator[Term]:
-        """What `""` and the attributes ask for."""
+    def conditions(self, around: Iterable[_Side] = ()) -> Iterator[Term]:
+        """What `""` (but for nodes of the sides around it) and the attributes ask for."""
         for variable, labels in self.labels.items():
-            if labels == () and not (without and variable in without.labels):
+            if labels == () and not any(variable in side.labels for side in around):
                 yield Binary("=", Labels(variable), ListOf(()))
         for variable, attributes in self.attributes.items():
             for key, value in attributes.items():
@@ -156,9 +165,22 @@ def _changed(left: _Side, right: _Side) -> Iterator[Assignment]:
                 yield Assignment(variable, key, term)
 
 
-def _nac(obj: Any, left: _Side, place: str) -> Nac:
-    side = _Side(obj, "a NAC", place)
-    return Nac(side.pattern(), (*side.conditions(without=left), *_terms(obj, place)))
+def _nacs(obj: dict[str, Any], left: _Side, place: str) -> Iterator[Nac]:
+    for count, nac in enumerate(listed(obj, "nacs", place)):
+        where = f"{place}, nacs[{count}]"
+        side, terms = _Side(nac, "a NAC", where), _terms(nac, where)
+        inner = tuple(_inner(nac, (left, side), where))
+        yield Nac(side.pattern(), (*side.conditions([left]), *terms), inner)
+
+
+def _inner(obj: dict[str, Any], around: tuple[_Side, _Side], place: str) -> Iterator[Nac]:
+    """The NACs of a NAC, around which are L and the NAC."""
+    for count, nac in enumerate(listed(obj, "nacs", place)):
+        where = f"{place}.nacs[{count}]"
+        if listed(nac, "nacs", where):
+            raise RuleError(TOO_DEEP, where=where, fix=FLATTEN)
+        side = _Side(nac, "a nested NAC", where)
+        yield Nac(side.pattern(), (*side.conditions(around), *_terms(nac, where)))
 
 
 def _distinct(obj: dict[str, Any], place: str) -> Iterator[Term]:
@@ -169,7 +191,17 @@ def _distinct(obj: dict[str, Any], place: str) -> Iterator[Term]:
 
 
 def _terms(obj: dict[str, Any], place: str) -> tuple[Term, ...]:
-    return tuple(parse_term(text) for text in listed(obj, "where", place, str))
+    return tuple(_term(text, place) for text in listed(obj, "where", place, str))
+
+
+def _term(text: str, place: str) -> Term:
+    try:
+        return parse_term(text)
+    except RuleError as error:
+        within = f"{place}, line {error.line}, column {error.column} of {text[:40]!r}"
+        raise RuleError(
+            error.what, where=within, fix=error.fix, line=error.line, column=error.column
+        ) from None
 
 
 def labels_of(node: dict[str, Any], where: str) -> tuple[str, ...] | None:
@@ -218,7 +250,7 @@ def form_of(rule: Rule) -> dict[str, Any]:
     if rule.external:
         form["external"] = True
     form |= {"L": _graph(rule.L), "K": _graph(rule.K), "R": _graph(rule.R, created)}
-    form["nacs"] = [_graph(nac.pattern) | _where(nac.where) for nac in rule.nacs]
+    form["nacs"] = [_nac_form(nac) for nac in rule.nacs]
     form |= _where(rule.where)
     if rule.assignments:
         form["set"] = [{"id": a.variable, "key": a.key, "value": str(a.term)} for a in rule.assignments]
@@ -227,6 +259,11 @@ def form_of(rule: Rule) -> dict[str, Any]:
             {"id": r.variable, "add": list(r.added), "remove": list(r.removed)} for r in rule.relabels
         ]
     return form
+
+
+def _nac_form(nac: Nac) -> dict[str, Any]:
+    form = _graph(nac.pattern) | _where(nac.where)
+    return form | {"nacs": [_nac_form(inner) for inner in nac.nacs]} if nac.nacs else form
 
 
 def _graph(pattern: Pattern, created: Iterable[str] = ()) -> dict[str, Any]:

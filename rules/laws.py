@@ -13,15 +13,46 @@ from typing import TYPE_CHECKING
 from itonami.rules.errors import RuleError
 from itonami.rules.lexer import MAX_NAME_BYTES
 from itonami.rules.pattern import Nac, Pattern
-from itonami.rules.term import Binary, Id, Literal, Property, Term, term_variables
+from itonami.rules.term import (
+    MAX_HEIGHT,
+    Binary,
+    Id,
+    Literal,
+    Logic,
+    Parameter,
+    Property,
+    Term,
+    fits,
+    term_variables,
+)
 
 if TYPE_CHECKING:
     from itonami.rules.rule import Rule
 
-__all__ = ["MAX_ELEMENTS", "check", "check_fresh", "counters"]
+__all__ = [
+    "FLATTEN",
+    "MAX_ELEMENTS",
+    "MAX_NACS",
+    "MAX_PRIORITY",
+    "SPLIT",
+    "TOO_DEEP",
+    "check",
+    "check_fresh",
+    "counters",
+]
 
 MAX_ELEMENTS = 80
 """The most nodes and edges of a pattern: a bound on the nesting of the code compiled from it."""
+
+MAX_NACS = 80
+"""The most NACs of a rule, those of NACs included: each is a function of the code compiled from it."""
+
+MAX_PRIORITY = 1_000_000
+"""The highest priority, and with a minus the lowest."""
+
+SPLIT = "split the rule"
+TOO_DEEP = "NACs nest one level: what is listed after `unless` has no NACs of its own"
+FLATTEN = "put what it forbids into another `not` of the rule"
 
 Violation = tuple[str, str | None, str | None]  # what, the variable it is about, how to mend it
 
@@ -36,7 +67,8 @@ def check(rule: Rule) -> None:
 def _graph(pattern: Pattern, name: str, ends: Iterable[str] = ()) -> Iterator[Violation]:
     """A pattern is a graph: variables are unique, and every edge has its ends (of its own, or of `ends`)."""
     if len(pattern) > MAX_ELEMENTS:
-        yield f"{name} has {len(pattern)} elements, more than {MAX_ELEMENTS}", None, "split the rule"
+        first = pattern.variables[MAX_ELEMENTS]
+        yield f"{name} has {len(pattern)} elements, more than {MAX_ELEMENTS}", first, SPLIT
     seen: set[str] = set()
     for variable in pattern.variables:
         if variable in seen:
@@ -56,13 +88,21 @@ def _graph(pattern: Pattern, name: str, ends: Iterable[str] = ()) -> Iterator[Vi
 def _names(rule: Rule) -> Iterator[Violation]:
     """Names, labels and keys are text of at most 255 bytes."""
     texts: list[tuple[str, str]] = [(rule.name, "the rule's name"), (rule.event, "the event")]
-    for pattern in (rule.L, rule.create, *(nac.pattern for nac in rule.nacs)):
+    nacs = [nac for outer in rule.nacs for nac in (outer, *outer.nacs)]
+    patterns = (rule.L, rule.create, *(nac.pattern for nac in nacs))
+    for pattern in patterns:
         texts += [(variable, "a variable") for variable in pattern.variables]
         texts += [(label, "a label") for node in pattern.nodes for label in node.labels]
         texts += [(edge.label, "a label") for edge in pattern.edges if edge.label]
     texts += [(assignment.key, "a property key") for assignment in rule.assignments]
     texts += [(label, "a label") for relabel in rule.relabels for label in (*relabel.added, *relabel.removed)]
-    for pattern in (rule.L, rule.create, *(nac.pattern for nac in rule.nacs)):
+    conditions = (*rule.where, *(term for nac in nacs for term in nac.where))
+    for part in (part for term in conditions for part in _subterms(term)):
+        if isinstance(part, Property):
+            texts.append((part.key, "a property key"))
+        elif isinstance(part, Parameter):
+            texts.append((part.name, "a parameter"))
+    for pattern in patterns:
         for edge in pattern.edges:
             if edge.label == "*":
                 yield "the edge label '*' is reserved for any label", edge.variable, "leave the label out"
@@ -72,6 +112,21 @@ def _names(rule: Rule) -> Iterator[Violation]:
             yield f"{what} has {size} bytes, not 1 to {MAX_NAME_BYTES}", None, "choose another name"
         if not text.isprintable() and any("\ud800" <= char <= "\udfff" for char in text):
             yield f"{what} holds a lone surrogate", None, "use well-formed Unicode"
+
+
+def _priority(rule: Rule) -> Iterator[Violation]:
+    """A priority is an integer of at most a million."""
+    if not -MAX_PRIORITY <= rule.priority <= MAX_PRIORITY:
+        yield f"a priority is an integer of at most {MAX_PRIORITY}", "priority", "choose a smaller one"
+
+
+def _nesting(rule: Rule) -> Iterator[Violation]:
+    """Terms are nested no deeper than their text may be, where it joins conditions by `and`."""
+    conditions = (*rule.where, *(term for nac in rule.nacs for term in nac.terms))
+    terms = [Logic("and", (term,)) for term in conditions] + [a.term for a in rule.assignments]
+    for term in terms:
+        if not fits(term):
+            yield f"a term of the rule is nested {MAX_HEIGHT} deep or more", None, "split the condition"
 
 
 def _left(rule: Rule) -> Iterator[Violation]:
@@ -120,39 +175,42 @@ def _conditions(rule: Rule) -> Iterator[Violation]:
     matched = set(rule.L.variables)
     for term in rule.where:
         yield from _unbound(term, matched)
+
+
+def _nacs(rule: Rule) -> Iterator[Violation]:
+    """NACs are graphs that agree with L, and their own with both; these have none."""
+    count = sum(1 + len(nac.nacs) for nac in rule.nacs)
+    if count > MAX_NACS:
+        yield f"the rule has {count} NACs, more than {MAX_NACS}", "not", SPLIT
     for nac in rule.nacs:
-        yield from _nac(rule, nac, matched)
+        yield from _nac(rule.L, "L", nac, "a NAC")
+        within = rule.L.joined(nac.pattern) if nac.nacs else rule.L
+        for inner in nac.nacs:
+            yield from _nac(within, "L or the NAC around it", inner, "a nested NAC")
+            if inner.nacs:
+                yield TOO_DEEP, None, FLATTEN
 
 
-def _nac(rule: Rule, nac: Nac, matched: set[str]) -> Iterator[Violation]:
-    """N is a graph that agrees with L on what they share."""
+def _nac(outer: Pattern, around: str, nac: Nac, name: str) -> Iterator[Violation]:
+    """N is a graph that agrees with what is around it on what they share."""
     if not nac.pattern:
-        yield "a NAC lists nothing", None, "write `not` before a pattern, or put the condition into `where`"
-    kinds = {node.variable: "node" for node in rule.L.nodes} | {
-        edge.variable: "edge" for edge in rule.L.edges
+        yield f"{name} lists nothing", None, "write `not` before a pattern, or put the condition into `where`"
+    kinds = {node.variable: "a node" for node in outer.nodes}
+    edges = {edge.variable: edge for edge in outer.edges}
+    yield from _graph(nac.pattern, name, list(kinds))
+    kinds |= dict.fromkeys(edges, "an edge")
+    own = {n.variable: "a node" for n in nac.pattern.nodes} | {
+        e.variable: "an edge" for e in nac.pattern.edges
     }
-    yield from _graph(nac.pattern, "a NAC", (v for v, kind in kinds.items() if kind == "node"))
-    for node in nac.pattern.nodes:
-        if kinds.get(node.variable) == "edge":
-            yield (
-                f"{node.variable!r} is an edge of L and a node of a NAC",
-                node.variable,
-                "rename one of them",
-            )
+    for variable, kind in own.items():
+        if kinds.get(variable, kind) != kind:
+            what = f"{variable!r} is {kinds[variable]} of {around} and {kind} of {name}"
+            yield what, variable, "rename one of them"
     for edge in nac.pattern.edges:
-        if kinds.get(edge.variable) == "node":
-            yield (
-                f"{edge.variable!r} is a node of L and an edge of a NAC",
-                edge.variable,
-                "rename one of them",
-            )
-        if (own := rule.L.edge(edge.variable)) is not None and own != edge:
-            yield (
-                f"edge {edge.variable!r} has other ends or another label in a NAC than in L",
-                edge.variable,
-                "rename it",
-            )
-    bound = matched.union(nac.pattern.variables)
+        if edges.get(edge.variable, edge) != edge:
+            what = f"edge {edge.variable!r} has other ends or another label in {name} than in {around}"
+            yield what, edge.variable, "rename it"
+    bound = {*kinds, *own}
     for term in nac.where:
         yield from _unbound(term, bound)
 
@@ -219,11 +277,14 @@ def _relabels(rule: Rule) -> Iterator[Violation]:
 
 
 _LAWS: tuple[Callable[[Rule], Iterator[Violation]], ...] = (
+    _nesting,
     _names,
+    _priority,
     _left,
     _interface,
     _right,
     _conditions,
+    _nacs,
     _assignments,
     _relabels,
 )
@@ -251,9 +312,12 @@ def check_fresh(rule: Rule) -> None:
     deletes, or a counter that it increments."""
     deletes_edge = any(edge.variable in rule.delete for edge in rule.L.edges)
     if rule.create and not deletes_edge and not rule.counters:
+        line, column = rule.place or (None, None)
         raise RuleError(
-            "the rule creates elements, deletes no edge and increments no counter, so it could create the same "
-            "id twice",
-            where=f"rule {rule.name!r}",
+            f"rule {rule.name!r} creates elements, deletes no edge and increments no counter, so it could create "
+            "the same id twice",
+            where=None if rule.place else "rule set",
             fix="delete an edge, or write set x.n = x.n + 1 for a counter of a matched x",
+            line=line,
+            column=column,
         )

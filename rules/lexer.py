@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_right
+from itertools import pairwise
 from typing import NamedTuple, NoReturn
 
 from itonami.rules.errors import RuleError
@@ -66,12 +68,11 @@ class Tokens:
     """A cursor over the tokens of a text. Raises `RuleError` at the place of what does not fit. O(length)."""
 
     def __init__(self, text: str) -> None:
-        if len(text) > MAX_TEXT:
-            raise RuleError(
-                f"the text has {len(text)} characters, more than {MAX_TEXT}",
-                fix="split it into several files",
-            )
         self._text = text
+        self._lines = [0, *(found.end() for found in re.finditer("\n", text))]  # where each starts
+        if len(text) > MAX_TEXT:
+            what = f"the text has {len(text)} characters, more than {MAX_TEXT}"
+            self._fail(MAX_TEXT, what, "split it into several files")
         self._tokens = self._split()
         self._names = {token.value for token in self._tokens if token.kind in ("word", "name")}
         self._at = 0
@@ -116,8 +117,8 @@ class Tokens:
 
     def place(self, offset: int) -> tuple[int, int]:
         """Line and column of an offset, from 1."""
-        line = self._text.count("\n", 0, offset) + 1
-        return line, offset - (self._text.rfind("\n", 0, offset) + 1) + 1
+        line = bisect_right(self._lines, offset)
+        return line, offset - self._lines[line - 1] + 1
 
     def _fail(self, offset: int, what: str, fix: str | None = None) -> NoReturn:
         line, column = self.place(offset)
@@ -151,9 +152,14 @@ class Tokens:
         return name in self._names
 
     def last(self, name: str, since: Token) -> Token:
-        """The last token read that is this name, from one on; else that one."""
-        named = (t for t in self._tokens[: self._at] if t.kind in ("word", "name") and t.value == name)
-        return max((t for t in named if t.offset > since.offset), key=lambda t: t.offset, default=since)
+        """The last token read that is this name (and no label, key or parameter), from one on; else that one."""
+        read = self._tokens[: self._at]
+        for before, token in reversed(list(pairwise(read))):
+            if token.offset <= since.offset:
+                break
+            if token.value == name and token.kind in ("word", "name") and before.value not in (".", ":", "$"):
+                return token
+        return since
 
     def took(self, *values: str) -> bool:
         """Move on if the current token is one of these words or symbols."""

@@ -5,43 +5,62 @@
     v
     G
 
-Matches are injective unless asked otherwise. They come in an order that is a function of the rule and the content of
-the graph. That the result would be a graph again is another question: see `gluing`; `find` asks both. A match is
-recorded by its ids, in the order of the rule's variables (nodes, then edges). No rewriting may live here.
+Matches are injective unless asked otherwise (`Injective`), and embeddings of NACs are as matches are. They come in
+an order that is a function of the rule and the content of the graph. That the result would be a graph again is
+another question: see `gluing`; `find` asks both. A match is recorded by its ids, in the order of the rule's variables
+(nodes, then edges). `finder` offers the same search for a pattern that is no rule's. No rewriting may live here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from itonami.graphstore.codec import Value
 from itonami.graphstore.graph import Graph
 from itonami.graphstore.head import Head
 from itonami.rules.errors import RewriteError
+from itonami.rules.pattern import Injective, Nac, Pattern
+from itonami.rules.program import Finder
 from itonami.rules.rule import Rule
+from itonami.rules.term import Term
 
-__all__ = ["Match", "find", "head_of", "matches"]
+__all__ = ["Match", "find", "finder", "head_of", "matches"]
 
 
 class Match:
-    """Where a rule's variables lie in a graph. `match["a"]` is an id. Immutable by convention."""
+    """Where a rule's variables lie in a graph. `match["a"]` is an id. Immutable by convention.
 
-    __slots__ = ("ids", "injective", "rule")
+    It carries the modes it was found in, so that it is checked in them again where it is applied."""
 
-    def __init__(self, rule: Rule, ids: tuple[str, ...], injective: bool = True) -> None:
+    __slots__ = ("ids", "injective", "nac_injective", "rule")
+
+    def __init__(
+        self,
+        rule: Rule,
+        ids: tuple[str, ...],
+        injective: Injective = True,
+        nac_injective: Injective | None = None,
+    ) -> None:
         self.rule = rule
         self.ids = ids
         self.injective = injective
+        self.nac_injective = nac_injective
 
     @classmethod
-    def from_ids(cls, rule: Rule, ids: tuple[str, ...] | list[str], injective: bool = True) -> Match:
+    def from_ids(
+        cls,
+        rule: Rule,
+        ids: tuple[str, ...] | list[str],
+        injective: Injective = True,
+        nac_injective: Injective | None = None,
+    ) -> Match:
         """The match that was recorded as these ids. `RewriteError` when they are not as many as the variables;
         whether it holds is seen when it is applied."""
         if len(ids) != len(rule.variables):
             raise RewriteError(
                 f"{len(ids)} ids are no match of {len(rule.variables)} variables", where=f"rule {rule.name!r}"
             )
-        return cls(rule, tuple(ids), injective)
+        return cls(rule, tuple(ids), injective, nac_injective)
 
     @property
     def nodes(self) -> dict[str, str]:
@@ -74,14 +93,23 @@ def head_of(graph: Graph | Head) -> Head:
 
 
 def matches(
-    rule: Rule, graph: Graph | Head, injective: bool = True, params: Mapping[str, Value] | None = None
+    rule: Rule,
+    graph: Graph | Head,
+    injective: Injective = True,
+    params: Mapping[str, Value] | None = None,
+    *,
+    nac_injective: Injective | None = None,
 ) -> Iterator[Match]:
     """Every match, each once. Conditions that mention parameters are checked only if `params` are given.
 
-    A `Graph` costs O(n) to index; on a `Head` only the search is paid."""
-    finder = rule.program.finder(injective=injective, applicable=False, guarded=params is not None)
-    for ids in finder(head_of(graph), params):
-        yield Match(rule, ids, injective)
+    `injective` says which variables lie on distinct elements: all (True), "nodes", "edges", or none (False);
+    `nac_injective` says it of what a NAC lists (None: as in the match). A `Graph` costs O(n) to index; on a `Head`
+    only the search is paid."""
+    search = rule.program.finder(
+        injective=injective, nac_injective=nac_injective, applicable=False, guarded=params is not None
+    )
+    for ids in search(head_of(graph), params):
+        yield Match(rule, ids, injective, nac_injective)
 
 
 def find(
@@ -95,7 +123,27 @@ def find(
 
     O(1) in the size of the graph where the pattern is connected and its buckets are small."""
     anchor = anchor or {}
-    finder = rule.program.finder(tuple(anchor), guarded=params is not None)
-    for ids in finder(head, params, *anchor.values()):
+    search = rule.program.finder(tuple(anchor), guarded=params is not None)
+    for ids in search(head, params, *anchor.values()):
         return Match(rule, ids)
     return None
+
+
+def finder(
+    pattern: Pattern,
+    where: Iterable[Term] = (),
+    nacs: Iterable[Nac] = (),
+    anchors: Iterable[str] = (),
+    injective: Injective = True,
+    nac_injective: Injective | None = None,
+) -> Finder:
+    """The compiled search for a pattern: `finder(head, params, *anchor ids)` yields tuples of ids in the order of
+    `pattern.variables`, each once, in an order that is a function of content. `plan` says which moves it makes.
+
+    Cypher's matches keep "edges" distinct, and no nodes. Conditions and NACs are those of rules, parameters
+    included; a pattern that breaks a law of rules is a `RuleError`, an unknown anchor a `RewriteError`. Compiling
+    costs about a millisecond: keep what is returned."""
+    rule = Rule(name="pattern", L=pattern, where=tuple(where), nacs=tuple(nacs))
+    return rule.program.finder(
+        tuple(anchors), injective=injective, nac_injective=nac_injective, applicable=False, guarded=True
+    )

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 from itonami.rules.term import Term
 
-__all__ = ["NOTHING", "Assignment", "EdgePattern", "Nac", "NodePattern", "Pattern", "Relabel"]
+__all__ = ["NOTHING", "Assignment", "EdgePattern", "Injective", "Nac", "NodePattern", "Pattern", "Relabel"]
+
+Injective = bool | Literal["nodes", "edges"]
+"""Which variables of a pattern lie on distinct elements: all (True), those of nodes, those of edges, or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,16 @@ class Pattern:
         """The edges at a node."""
         return (edge for edge in self.edges if variable in (edge.source, edge.target))
 
+    def joined(self, other: Pattern) -> Pattern:
+        """This pattern with what another adds to it: elements, and labels of nodes that both list."""
+        asked = {node.variable: node.labels for node in self.nodes}
+        for node in other.nodes:
+            asked[node.variable] = asked.get(node.variable, ()) + node.labels
+        edges = {edge.variable: edge for edge in (*other.edges, *self.edges)}
+        order = dict.fromkeys(edge.variable for edge in (*self.edges, *other.edges))
+        nodes = tuple(NodePattern(variable, labels) for variable, labels in asked.items())
+        return Pattern(nodes, tuple(edges[variable] for variable in order))
+
     def __len__(self) -> int:
         return len(self.nodes) + len(self.edges)
 
@@ -72,14 +86,22 @@ NOTHING = Pattern()
 
 @dataclass(frozen=True, slots=True)
 class Nac:
-    """A negative application condition: the match must not extend to this pattern.
+    """A negative application condition: the match must not extend to this pattern, unless that extends further.
 
     Variables of L that it lists are shared. What it adds is distinct (in an injective match) from what it lists,
-    not from the rest of L.
+    not from the rest of L. Its own `nacs` share what they list of L and of its pattern, and have none themselves:
+    there is no way to extend the match by the pattern without a way to extend it by one of them too (Habel and
+    Pennemann, Correctness of High-level Transformation Systems Relative to Nested Conditions, MSCS 2009).
     """
 
     pattern: Pattern
     where: tuple[Term, ...] = field(default=())
+    nacs: tuple[Nac, ...] = field(default=())
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """Its conditions and those of its own NACs."""
+        return (*self.where, *(term for inner in self.nacs for term in inner.where))
 
 
 @dataclass(frozen=True, slots=True)

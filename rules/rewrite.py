@@ -13,13 +13,15 @@ property. No search for matches may live here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
 from itonami.graphstore.codec import Value, encode, normalise
 from itonami.graphstore.delta import Delta
-from itonami.graphstore.graph import Graph
+from itonami.graphstore.graph import Graph, Node
 from itonami.graphstore.head import Head
 from itonami.rules.effect import Ids
 from itonami.rules.errors import RewriteError
@@ -28,7 +30,10 @@ from itonami.rules.match import Match
 from itonami.rules.rule import Rule
 from itonami.rules.step import Step
 
-__all__ = ["Rewrite", "apply", "check_bound", "fire", "rewrite", "undo"]
+if TYPE_CHECKING:
+    from itonami.rules.derivation import Application
+
+__all__ = ["Rewrite", "apply", "check_bound", "fire", "rewrite", "unapply", "undo"]
 
 _ID_LENGTH = 26
 _BASE32 = (
@@ -37,13 +42,31 @@ _BASE32 = (
 _NO_PARAMS: dict[str, Value] = {}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rewrite:
-    """A rewrite of a graph: the result, what changed, and where R lies in it (ids by variable of R)."""
+    """A rewrite of a graph: the result, what changed, and where R lies in it (ids by variable of R); and the match,
+    the parameters and the graph that it was made from."""
 
     graph: Graph
     delta: Delta
     comatch: dict[str, str]
+    match: Match = field(repr=False)
+    params: Mapping[str, Value] = field(repr=False)
+    before: Graph = field(repr=False)
+
+    @cached_property
+    def applications(self) -> tuple[Application, ...]:
+        """Itself, with its footprint: what `independent` compares. O(n) to index the graph."""
+        from itonami.rules.derivation import Derivation
+        from itonami.rules.ruleset import RuleSet
+
+        firing = self.match.rule, self.match, self.params
+        return Derivation(self.before, RuleSet(()), (firing,), self.graph, self.delta).applications
+
+    def _repr_svg_(self) -> str:
+        from itonami.rules.drawing.filmstrip import rewrite_svg
+
+        return rewrite_svg(self, self.match)
 
 
 def apply(
@@ -70,6 +93,39 @@ def fire(head: Head, rule: Rule, ids: Ids, params: Mapping[str, Value]) -> Step:
     return rule.program.fire(head, params, ids, _created_ids(head, rule, ids) if rule.created else ())
 
 
+def unapply(head: Head, step: Step) -> None:
+    """Undo the last rewrite of a head, exactly: what `apply` returned is all that is needed.
+
+    `RewriteError`, before anything is changed, when the head does not hold what the rewrite made, or the step is
+    not a rewrite's (`Step.of` knows no elements as they were). About 3 us."""
+    if not _stands(head, step):
+        raise RewriteError("the step is not the last rewrite of this head", fix="undo the later ones first")
+    for edge in step.created_edges:
+        head.drop_edge(edge.id)
+    for node in step.created_nodes:
+        head.drop_node(node.id)
+    for element in reversed(step.replaced):
+        if isinstance(element, Node):
+            head.put_node(element)
+        else:
+            head.put_edge(element)
+    for node in step.deleted_nodes:
+        head.put_node(node)
+    for edge in step.deleted_edges:
+        head.put_edge(edge)
+
+
+def _stands(head: Head, step: Step) -> bool:
+    """Whether the head holds what a rewrite made, as far as that is seen in a look at what was created."""
+    for node in step.created_nodes:
+        if head.node_by_id.get(node.id) is not node:
+            return False
+    for edge in step.created_edges:
+        if head.edge_by_id.get(edge.id) is not edge:
+            return False
+    return len(step.replaced) == len(step.changed_nodes) + len(step.changed_edges)
+
+
 def check_bound(rule: Rule, params: Mapping[str, Value]) -> None:
     """`RewriteError` unless every parameter of the rule is bound."""
     for name in rule.parameters:
@@ -78,8 +134,16 @@ def check_bound(rule: Rule, params: Mapping[str, Value]) -> None:
 
 
 def _check(head: Head, rule: Rule, match: Match, params: Mapping[str, Value]) -> None:
+    """`RewriteError` unless the match holds and gluing allows it. The check of injective matches sees to both."""
+    exact = match.injective is True
+    check = partial(
+        rule.program.holds, injective=match.injective, nac_injective=match.nac_injective, guarded=True
+    )
+    holds = check(applicable=exact)(head, params, match.ids)
+    if holds and exact:
+        return
     where = f"rule {rule.name!r} at {', '.join(map(repr, match.ids))}"
-    if not rule.program.holds(injective=match.injective, guarded=True)(head, params, match.ids):
+    if not holds and not (exact and check()(head, params, match.ids)):
         raise RewriteError("this is no match: L, a condition or a NAC does not hold", where=where)
     if (witness := gluing(rule, match, head)) is not None:
         raise RewriteError(str(witness), where=where, witness=witness)
@@ -94,12 +158,9 @@ def _created_ids(head: Head, rule: Rule, ids: Ids) -> Ids:
         source += b"\xff" + encode(_counted(head, rule, ids))
     hashed, length, start = blake3(source), rule.created * _ID_LENGTH, 0
     while True:
-        text = hashed.digest(length=length, seek=start).translate(_BASE32).decode()
+        text = hashed.digest(length, seek=start).translate(_BASE32).decode()
         new = tuple([text[at : at + _ID_LENGTH] for at in range(0, length, _ID_LENGTH)])
-        for id in new:
-            if id in head.node_by_id or id in head.edge_by_id:
-                break
-        else:
+        if head.node_by_id.keys().isdisjoint(new) and head.edge_by_id.keys().isdisjoint(new):
             return new
         start += length
 
@@ -119,7 +180,7 @@ def rewrite(graph: Graph, rule: Rule, match: Match, params: Mapping[str, Value] 
     comatch = {v: id for v, id in zip(rule.variables, match.ids, strict=True) if v not in rule.delete}
     created = [element.id for element in (*step.created_nodes, *step.created_edges)]
     comatch |= zip(rule.create.variables, created, strict=True)
-    return Rewrite(graph.replaced(*head.touched()), head.delta(), comatch)
+    return Rewrite(graph.replaced(*head.touched()), head.delta(), comatch, match, dict(params or {}), graph)
 
 
 def undo(done: Rewrite) -> Graph:

@@ -12,7 +12,7 @@ l and r are inclusions. A rule is immutable and has an address. No matching and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,8 @@ class Rule:
     """One rule. Raises `RuleError`, naming the law, when the parts make no rule.
 
     `event` is its name in the log (default: its own), a higher `priority` fires first, and an `external` rule is
-    fired only on request, never by the agenda. Equal rules have equal addresses.
+    fired only on request, never by the agenda. Equal rules have equal addresses. `place` is the line and column of
+    the text it was read from, for messages; it is no part of the rule.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Rule:
     event: str = ""
     priority: int = 0
     external: bool = False
+    place: tuple[int, int] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         deleted = set(self.delete)
@@ -91,7 +93,7 @@ class Rule:
     @cached_property
     def guard_parameters(self) -> frozenset[str]:
         """The parameters that its conditions mention."""
-        terms = (*self.where, *(term for nac in self.nacs for term in nac.where))
+        terms = (*self.where, *(term for nac in self.nacs for term in nac.terms))
         return frozenset().union(*map(term_parameters, terms))
 
     @cached_property
@@ -166,6 +168,11 @@ class Rule:
 
         return form_of(self)
 
+    def _repr_svg_(self) -> str:
+        from itonami.rules.drawing.picture import rule_svg
+
+        return rule_svg(self)
+
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Rule) and self.address == other.address)
 
@@ -173,9 +180,14 @@ class Rule:
         return hash(self.address)
 
 
-def _plain(nac: Nac, left: Pattern) -> Nac:
-    """The NAC with the ends of its edges listed, and of labels only what L does not ask for already."""
+def _plain(nac: Nac, left: Pattern, nested: bool = False) -> Nac:
+    """The NAC with the ends of its edges listed, and of labels only what is not asked for around it already: by L,
+    and for a NAC of a NAC by that. Deeper nesting stays as it is, for the laws to refuse."""
     asked = {node.variable: set(node.labels) for node in left.nodes}
+    inner = nac.nacs
+    if inner and not nested:
+        within = left.joined(nac.pattern)
+        inner = tuple(_plain(own, within, nested=True) for own in inner)
     nodes = {node.variable: set(node.labels) - asked.get(node.variable, set()) for node in nac.pattern.nodes}
     for edge in nac.pattern.edges:
         for end in (edge.source, edge.target):
@@ -184,10 +196,11 @@ def _plain(nac: Nac, left: Pattern) -> Nac:
     if len(nodes) < len(nac.pattern.nodes):
         return nac  # a variable names two nodes: the laws will say so
     listed = tuple(NodePattern(variable, tuple(labels)) for variable, labels in nodes.items())
-    return Nac(Pattern(listed, nac.pattern.edges), _flat(nac.where))
+    return Nac(Pattern(listed, nac.pattern.edges), _flat(nac.where), inner)
 
 
 def _flat(terms: tuple[Term, ...]) -> tuple[Term, ...]:
     """The conjuncts of the conjuncts, and so on."""
-    parts = tuple(part for term in terms for part in conjuncts(term))
-    return parts if parts == tuple(terms) else _flat(parts)
+    while any(len(conjuncts(term)) > 1 for term in terms):
+        terms = tuple(part for term in terms for part in conjuncts(term))
+    return tuple(terms)

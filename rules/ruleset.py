@@ -84,6 +84,11 @@ class RuleSet:
             raise RuleError(f"a rule set is a list of rules, not {type(obj).__name__}")
         return cls(map(Rule.from_json, obj))
 
+    def _repr_svg_(self) -> str:
+        from itonami.rules.drawing.picture import ruleset_svg
+
+        return ruleset_svg(self)
+
     @cached_property
     def address(self) -> bytes:
         """BLAKE3 of the canonical bytes of `to_json()`, 32 bytes."""

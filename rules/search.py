@@ -11,13 +11,17 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from operator import attrgetter
+from typing import Literal
 
 from itonami.graphstore.graph import Edge
 from itonami.rules.emit import Source
-from itonami.rules.pattern import EdgePattern, NodePattern
+from itonami.rules.pattern import EdgePattern, Injective, NodePattern
 from itonami.rules.plan import Between, Follow, Move, Scan, plan
 
-__all__ = ["Check", "Search", "degree"]
+__all__ = ["KINDS", "Check", "Search", "degree", "keeps_apart", "leads_away"]
+
+Kind = Literal["nodes", "edges"]
+KINDS: tuple[Kind, ...] = ("nodes", "edges")
 
 MAX_BLOCKS = 16
 """Loops in one function of the written code; CPython nests at most 20."""
@@ -55,6 +59,22 @@ def degree(by_label: _Buckets | None) -> int:
     return 0 if by_label is None else sum(map(len, by_label.values()))
 
 
+def leads_away(near: _Buckets | None, back: _Buckets | None, label: str) -> bool:
+    """Whether one side of a node has an edge of a label to another node, given both its sides. By counting where it
+    can: to find the first entry of a dictionary takes as long as entries were deleted before it."""
+    if near is None or label not in near:
+        return False
+    edges, opposite = near[label], None if back is None else back.get(label)
+    if opposite is None or len(edges) > len(opposite):
+        return True
+    return any(edge.source != edge.target for edge in edges.values())
+
+
+def keeps_apart(injective: Injective, kind: Kind) -> bool:
+    """Whether variables of this kind lie on distinct elements."""
+    return injective is True or injective == kind
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """An expression that must be truthy, once its variables are bound."""
@@ -66,7 +86,7 @@ class Check:
 class Search:
     """One search. Variables have the places of the source: node `n3` with id `i3`, edge `e3` with id `x3`.
 
-    Injective means that the variables given here are kept distinct, and no others. `yields` is the expression of a
+    What is injective keeps the variables given here distinct, and no others. `yields` is the expression of a
     match, or None for a search that only says whether there is one.
     """
 
@@ -76,14 +96,15 @@ class Search:
         nodes: Iterable[NodePattern],
         edges: Iterable[EdgePattern],
         *,
-        injective: bool,
+        injective: Injective,
         checks: Iterable[Check] = (),
         yields: str | None = None,
     ) -> None:
         self._source = source
         self._nodes = {node.variable: node for node in nodes}
         self._edges = {edge.variable: edge for edge in edges}
-        self._injective = injective
+        self._nodes_apart = keeps_apart(injective, "nodes")
+        self._edges_apart = keeps_apart(injective, "edges")
         self._checks = list(checks)
         self._yields = yields
         self._bound: list[str] = []
@@ -182,7 +203,7 @@ class Search:
     def _bind_node(self, variable: str) -> None:
         """Take the node whose id is in place, if it is there, distinct and labelled as the pattern asks."""
         id, name = self.place(variable, "i"), self.place(variable, "n")
-        if self._injective:
+        if self._nodes_apart:
             others = [self.place(other, "i") for other in self._bound if other in self._nodes]
             self._skip_if(*(f"{id} == {other}" for other in others))
         self._source.line(f"{name} = nodes.get({id})")
@@ -210,14 +231,15 @@ class Search:
         self._now_bound(edge.variable)
 
     def _same_edge(self, edge: EdgePattern) -> list[str]:
-        """Conditions under which the edge is one that is bound already: only parallel ones can be."""
-        if not self._injective:
+        """Conditions under which the edge is one that is bound already: where nodes are distinct, only one that is
+        parallel to it can be."""
+        if not self._edges_apart:
             return []
         return [
             f"{self.place(edge.variable, 'e')}.id == {self.place(other, 'e')}.id"
             for other in self._bound
             if (own := self._edges.get(other)) is not None
-            and (own.source, own.target) == (edge.source, edge.target)
+            and (not self._nodes_apart or (own.source, own.target) == (edge.source, edge.target))
         ]
 
     def _now_bound(self, variable: str) -> None:
@@ -226,7 +248,8 @@ class Search:
 
     def _due(self) -> None:
         """Write the checks whose variables are all bound."""
-        ready = [check for check in self._checks if check.needs.issubset(self._bound)]
-        self._checks = [check for check in self._checks if check not in ready]
+        bound = frozenset(self._bound)
+        ready = [check for check in self._checks if check.needs <= bound]
+        self._checks = [check for check in self._checks if not check.needs <= bound]
         for check in ready:
             self._skip_if(f"not {check.expression}")

@@ -1,6 +1,7 @@
 """What one rewrite changed, as the agenda needs to know it: which finders are worth trying.
 
-A step over-approximates: a key that was set to the value it had is listed. The exact, canonical change of a whole
+A step over-approximates: a key that was set to the value it had is listed. A rewrite's step also holds the changed
+elements as they were, so that it can be taken back (`unapply`). The exact, canonical change of a whole
 transaction is graphstore's `Delta`. Only the record may live here.
 """
 
@@ -17,7 +18,8 @@ Changed = tuple[str, tuple[str, ...], tuple[str, ...]]
 
 class Step:
     """The elements deleted, changed and created. Immutable by convention; created elements are those of R in its
-    order, so their ids complete the comatch."""
+    order, so their ids complete the comatch. `replaced` are the changed ones as they were, in the order they were
+    changed (of a rewrite, else none)."""
 
     __slots__ = (
         "changed_edges",
@@ -26,6 +28,7 @@ class Step:
         "created_nodes",
         "deleted_edges",
         "deleted_nodes",
+        "replaced",
     )
 
     def __init__(
@@ -36,6 +39,7 @@ class Step:
         changed_edges: tuple[Changed, ...] = (),
         created_nodes: tuple[Node, ...] = (),
         created_edges: tuple[Edge, ...] = (),
+        replaced: tuple[Node | Edge, ...] = (),
     ) -> None:
         self.deleted_nodes = deleted_nodes
         self.deleted_edges = deleted_edges
@@ -43,6 +47,7 @@ class Step:
         self.changed_edges = changed_edges
         self.created_nodes = created_nodes
         self.created_edges = created_edges
+        self.replaced = replaced
 
     @classmethod
     def of(cls, delta: Delta) -> Step:

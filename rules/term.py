@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite
 
 from itonami.graphstore.codec import Value, same
 from itonami.rules.errors import RuleError
@@ -31,6 +32,7 @@ __all__ = [
     "Term",
     "Unary",
     "conjuncts",
+    "fits",
     "literal",
     "parse_term",
     "read_term",
@@ -41,6 +43,8 @@ __all__ = [
 
 MAX_HEIGHT = 40
 """How high a term may be: it bounds the stack of everything that walks one."""
+
+_INTEGER_BITS = 1300  # fewer than the 400 digits that are read
 
 _OR, _AND, _NOT, _COMPARE, _SUM, _PRODUCT, _SIGN, _ATOM = range(1, 9)
 
@@ -240,15 +244,34 @@ def term_parameters(term: Term) -> frozenset[str]:
     return frozenset(part.name for part in _walk(term) if isinstance(part, Parameter))
 
 
+def fits(term: Term, room: int = MAX_HEIGHT, power: int = _OR) -> bool:
+    """Whether the text of a term, where operators of at least this power stand, is read within that nesting."""
+    room -= term.power < power  # it needs parentheses
+    negative = isinstance(term, Literal) and str(term).startswith("-")
+    if room <= negative:
+        return False
+    inner = _OR if isinstance(term, ListOf) else term.power
+    tighter = inner + isinstance(term, Binary | Logic)
+    return all(fits(part, room - 1, tighter) for part in term.parts())
+
+
 def conjuncts(term: Term) -> tuple[Term, ...]:
     """The terms that must all hold for it to hold."""
     return term.items if isinstance(term, Logic) and term.operator == "and" else (term,)
 
 
-def literal(value: Value) -> Term:
-    """The term of a plain value; `RuleError` for what has no literal (maps, bytes, timestamps)."""
+def literal(value: Value, room: int = MAX_HEIGHT) -> Term:
+    """The term of a plain value; `RuleError` for what has no literal (maps, bytes, timestamps, NaN)."""
     if isinstance(value, list | tuple):
-        return ListOf(tuple(literal(item) for item in value))
+        if room <= 1:
+            raise RuleError(f"the list is nested more than {MAX_HEIGHT} deep", fix="pass it as a parameter")
+        return ListOf(tuple(literal(item, room - 1) for item in value))
+    if isinstance(value, float) and not isfinite(value):
+        raise RuleError(f"{value} has no literal in a term", fix="leave it out")
+    if isinstance(value, int) and value.bit_length() > _INTEGER_BITS:
+        raise RuleError(
+            f"an integer of {value.bit_length()} bits has no literal in a term", fix="leave it out"
+        )
     if value is None or isinstance(value, bool | int | float | str):
         return parse_term(str(Literal(value)))  # the parser's limits hold for these too
     raise RuleError(f"a {type(value).__name__} has no literal in a term", fix="pass it as a parameter")

@@ -4,14 +4,16 @@
       event StepStarted
       match (s:Seq)-[:CHILD]->(a:Step)-[d:NEXT]->(b:Step {state: 'pending'})
       where a.state in ['succeeded', 'skipped']
-      not (b)-[:BLOCKED_BY]->()
+      not (b)-[:BLOCKED_BY]->(c) unless (c)-[:WAIVED]->()
       set b.state = 'running', b.started = $time
       unset b.error
       label b +Active -Idle
       delete d
       create (s)-[:READY]->(b), (n:Token {n: 1})-[:AT]->(b)
 
-Clauses come in any order; `where` after `not` belongs to that NAC. Line breaks mean nothing, `#` starts a comment,
+Clauses come in any order; `where` after `not` belongs to that NAC, and so does `unless`, with a `where` of its own:
+what `not` shows forbids the match unless it extends to what `unless` shows, to one of them if there are several.
+`unless` is no reserved word. Line breaks mean nothing, `#` starts a comment,
 and `external` and `priority N` may follow the name. The patterns are those of Cypher and GQL (ISO/IEC 39075:2024).
 `Rule.parse(str(rule)) == rule`: the canonical text names every element. What makes a rule well-formed is said in
 `laws`, not here.
@@ -23,6 +25,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from itonami.rules.errors import RuleError
+from itonami.rules.laws import FLATTEN, MAX_ELEMENTS, MAX_NACS, MAX_PRIORITY, SPLIT, TOO_DEEP
 from itonami.rules.lexer import Token, Tokens, name_text
 from itonami.rules.pattern import Assignment, EdgePattern, Nac, NodePattern, Pattern, Relabel
 from itonami.rules.rule import Rule
@@ -33,19 +36,23 @@ __all__ = ["parse_rule", "parse_rules", "rule_text"]
 
 def parse_rule(text: str) -> Rule:
     """The one rule of a text. Raises `RuleError` with line and column. O(length)."""
-    rules = parse_rules(text)
-    if len(rules) != 1:
-        raise RuleError(f"one rule is expected, not {len(rules)}", fix="use parse_rules for several")
-    return rules[0]
+    tokens = Tokens(text)
+    rule = _Reader(tokens).rule()
+    if tokens.next.kind != "end":
+        tokens.fail("one rule is expected, but here another starts", "use parse_rules for several")
+    return rule
 
 
 def parse_rules(text: str) -> tuple[Rule, ...]:
-    """The rules of a text, in order. Raises `RuleError` with line and column. O(length)."""
+    """The rules of a text, in order, each of another name. Raises `RuleError` with line and column. O(length)."""
     tokens = Tokens(text)
-    rules = []
-    while tokens.next.kind != "end":
-        rules.append(_Reader(tokens).rule())
-    return tuple(rules)
+    rules: dict[str, Rule] = {}
+    while (start := tokens.next).kind != "end":
+        rule = _Reader(tokens).rule()
+        if rule.name in rules:
+            tokens.fail(f"two rules of the text have the name {rule.name!r}", "rename one", start)
+        rules[rule.name] = rule
+    return tuple(rules.values())
 
 
 @dataclass(slots=True)
@@ -67,15 +74,21 @@ class _Drawing:
         return [Binary("=", Property(e.variable, e.key), e.term) for e in self.entries]
 
 
+_Forbidden = tuple[_Drawing, list[Term]]  # what a `not` or an `unless` shows, and its `where`
+
+
 class _Reader:
     """Reads one rule at the cursor."""
 
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
         self._anonymous = 0
+        self._nac_count = 0
+        self._clause = tokens.next
+        self._anonymous_at: dict[str, Token] = {}
         self._match, self._create = _Drawing(), _Drawing()
         self._where: list[Term] = []
-        self._nacs: list[tuple[_Drawing, list[Term]]] = []
+        self._nacs: list[tuple[_Forbidden, list[_Forbidden]]] = []
         self._assignments: list[Assignment] = []
         self._relabels: list[Relabel] = []
         self._delete: list[str] = []
@@ -85,7 +98,7 @@ class _Reader:
         start = self._tokens.expect("rule", "at the start of a rule")
         self._scalars["name"] = self._tokens.name("the rule's name")
         while not self._tokens.is_at("rule") and self._tokens.next.kind != "end":
-            token = self._tokens.next
+            token = self._clause = self._tokens.next
             clause = _CLAUSES.get(token.value) if token.kind == "word" else None
             if clause is None:
                 self._tokens.fail(
@@ -97,21 +110,25 @@ class _Reader:
 
     def _made(self, start: Token) -> Rule:
         left = self._match.pattern()
+        place = self._tokens.place(start.offset)
         try:
             return Rule(
                 L=left,
                 create=self._created(left),
                 delete=tuple(self._delete),
                 where=tuple(self._match.conditions() + self._where),
-                nacs=tuple(_nac(left, drawing, where) for drawing, where in self._nacs),
+                nacs=tuple(_nac(left, drawn, inner) for drawn, inner in self._nacs),
                 assignments=tuple(self._create.entries + self._assignments),
                 relabels=tuple(self._relabels),
+                place=place,
                 **self._scalars,  # type: ignore[arg-type]
             )
         except RuleError as error:
             if error.line is not None:
                 raise
-            line, column = self._tokens.place(self._tokens.last(error.subject or "", start).offset)
+            about = error.subject or ""
+            token = self._anonymous_at.get(about) or self._tokens.last(about, start)
+            line, column = self._tokens.place(token.offset)
             raise RuleError(
                 f"rule {self._scalars['name']!r}: {error.what}",
                 fix=error.fix,
@@ -145,13 +162,13 @@ class _Reader:
     def _priority_clause(self) -> None:
         sign = -1 if self._tokens.took("-") else 1
         token, number = self._tokens.next, self._tokens.number()
-        if not isinstance(number, int) or number > 1_000_000:
-            self._tokens.fail("a priority is an integer of at most a million", at=token)
+        if not isinstance(number, int):
+            self._tokens.fail(f"a priority is an integer of at most {MAX_PRIORITY}", at=token)
         self._once("priority", sign * number)
 
     def _once(self, key: str, value: str | int | bool) -> None:
         if key in self._scalars:
-            self._tokens.fail(f"{key!r} is given twice")
+            self._tokens.fail(f"{key!r} is given twice", "keep one of the two", self._clause)
         self._scalars[key] = value
 
     def _match_clause(self) -> None:
@@ -161,10 +178,20 @@ class _Reader:
         self._draw(self._create)
 
     def _not_clause(self) -> None:
+        nac, inner = self._forbidden(), []
+        while self._tokens.took("unless"):
+            if self._tokens.is_at("not"):
+                self._tokens.fail(TOO_DEEP, FLATTEN)
+            inner.append(self._forbidden())
+        self._nacs.append((nac, inner))
+
+    def _forbidden(self) -> _Forbidden:
         drawing = _Drawing()
+        self._nac_count += 1
+        if self._nac_count > MAX_NACS:
+            self._tokens.fail(f"the rule has more than {MAX_NACS} NACs", SPLIT)
         self._draw(drawing)
-        where = [read_term(self._tokens)] if self._tokens.took("where") else []
-        self._nacs.append((drawing, where))
+        return drawing, [read_term(self._tokens)] if self._tokens.took("where") else []
 
     def _where_clause(self) -> None:
         self._where.append(read_term(self._tokens))
@@ -220,6 +247,10 @@ class _Reader:
 
     def _node(self, drawing: _Drawing) -> str:
         start = self._tokens.expect("(", "to draw a node")
+        if (
+            len(drawing.nodes) + len(drawing.edges) > 2 * MAX_ELEMENTS
+        ):  # nodes of L, and as many elements more
+            self._tokens.fail(f"more than {2 * MAX_ELEMENTS} elements are drawn", SPLIT, start)
         variable = self._variable_or_new()
         labels = drawing.nodes.setdefault(variable, [])
         before = len(labels), len(drawing.entries)
@@ -273,18 +304,25 @@ class _Reader:
 
     def _new(self) -> str:
         """A variable for an anonymous element, which no name in the text is."""
-        self._anonymous += 1
-        variable = f"_{self._anonymous}"
-        return self._new() if self._tokens.mentions(variable) else variable
+        while True:
+            self._anonymous += 1
+            variable = f"_{self._anonymous}"
+            if not self._tokens.mentions(variable):
+                self._anonymous_at[variable] = self._tokens.next
+                return variable
 
 
-def _nac(left: Pattern, drawing: _Drawing, where: list[Term]) -> Nac:
-    """The NAC of a drawing; an edge of L that it draws without a label has that of L."""
+def _nac(outer: Pattern, forbidden: _Forbidden, nested: list[_Forbidden]) -> Nac:
+    """The NAC of what is drawn; an edge of what is around it that it draws without a label has its label."""
+    drawing, where = forbidden
+    labels = {edge.variable: edge.label for edge in outer.edges}
     for variable, edge in drawing.edges.items():
-        own = left.edge(variable)
-        if own is not None and edge.label is None:
-            drawing.edges[variable] = EdgePattern(variable, edge.source, own.label, edge.target)
-    return Nac(drawing.pattern(), tuple(drawing.conditions() + where))
+        if edge.label is None and labels.get(variable) is not None:
+            drawing.edges[variable] = EdgePattern(variable, edge.source, labels[variable], edge.target)
+    pattern = drawing.pattern()
+    within = outer.joined(pattern) if nested else outer
+    inner = tuple(_nac(within, drawn, []) for drawn in nested)
+    return Nac(pattern, tuple(drawing.conditions() + where), inner)
 
 
 _CLAUSES: dict[str, Callable[[_Reader], None]] = {
@@ -318,7 +356,7 @@ def rule_text(rule: Rule) -> str:
         lines.append(f"match {_drawn(rule.L)}")
     lines += _where_text(rule.where)
     for nac in rule.nacs:
-        lines.append(" ".join([f"not {_drawn(nac.pattern)}", *_where_text(nac.where)]))
+        lines.append(" ".join([f"not {_drawn(nac.pattern)}", *_where_text(nac.where), *_unless_text(nac)]))
     lines += [_assignment_text(assignment) for assignment in rule.assignments]
     lines += [_relabel_text(relabel) for relabel in rule.relabels]
     if rule.delete:
@@ -332,6 +370,11 @@ def _where_text(terms: tuple[Term, ...]) -> list[str]:
     if not terms:
         return []
     return [f"where {terms[0] if len(terms) == 1 else Logic('and', terms)}"]
+
+
+def _unless_text(nac: Nac) -> list[str]:
+    shown = ((f"unless {_drawn(inner.pattern)}", *_where_text(inner.where)) for inner in nac.nacs)
+    return [text for texts in shown for text in texts]
 
 
 def _assignment_text(assignment: Assignment) -> str:

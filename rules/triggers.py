@@ -1,7 +1,8 @@
 """Which finders a change makes worth trying: tables from what changed to (finder, anchor id).
 
 A match that is new after a change holds a created element, or an element whose read labels or keys changed, or it
-was blocked before: by a NAC whose embedding lost an element, or by an edge that would have dangled. So it is found
+was blocked before: by a NAC whose embedding lost an element or now extends to a NAC of its own, or by an edge that
+would have dangled. So it is found
 from one of these seeds (the delta-driven half of Miranker's TREAT, AAAI 1987; Bergmann et al., Incremental Graph
 Pattern Matching, 2008):
 
@@ -10,6 +11,8 @@ Pattern Matching, 2008):
     changed node or edge           the finders at variables that read one of its changed keys or labels
     deleted edge or changed
     element of a NAC               from it, along the rest of the NAC, the finder at the L-variable it hangs on
+    created or changed element
+    of a NAC's NAC                 from it, along both, the same
     deleted edge                   the finders at L-nodes that are deleted, at both its ends
 
 The tables are static: they are functions of the rules. Nothing that fires a rule may live here.
@@ -17,13 +20,13 @@ The tables are static: they are functions of the rules. Nothing that fires a rul
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 
 from itonami.graphstore.codec import Value
 from itonami.graphstore.graph import Edge, Node
 from itonami.graphstore.head import Head
-from itonami.rules.pattern import EdgePattern, Nac, NodePattern
+from itonami.rules.pattern import EdgePattern, Nac, NodePattern, Pattern
 from itonami.rules.program import Finder, Holds
 from itonami.rules.rule import Rule
 from itonami.rules.step import Step
@@ -96,6 +99,8 @@ class Triggers:
         self._nac_node_keys: dict[str, list[Route]] = {}
         self._nac_node_labels: dict[str | None, list[Route]] = {}
         self._nac_nodes: list[tuple[Labels, Route]] = []
+        self._inner_edges: dict[str | None, list[tuple[bool, Route]]] = {}
+        self._inner_nodes: list[tuple[Labels, Route]] = []
         for _, _, rule in sorted(internal, key=lambda entry: entry[:2]):
             self._add(rule)
 
@@ -139,8 +144,8 @@ class Triggers:
         for nac in rule.nacs:
             self._add_nac(rule, numbers, nac, first)
 
-    def _read(self, rule: Rule, numbers: dict[str, int], term: Term) -> None:
-        """Register the properties and labels of L that a condition reads."""
+    def _read(self, rule: Rule, numbers: dict[str, int], term: Term, of_nac: bool = False) -> None:
+        """Register the properties and labels of L that a condition reads. What falsifies one of a NAC counts too."""
         for variable, key in term_reads(term):
             if variable not in numbers:
                 continue
@@ -153,35 +158,49 @@ class Triggers:
             if key is None:
                 self._node_labels.setdefault(None, []).append(asked)
                 continue
-            reads, texts = self._node_keys.setdefault(key, _Reads()), _needed_texts(term)
+            reads, texts = self._node_keys.setdefault(key, _Reads()), None if of_nac else _needed_texts(term)
             if texts is None:
                 reads.always.append(asked)
             for text in texts or ():
                 reads.by_text.setdefault(text, []).append(asked)
 
     def _add_nac(self, rule: Rule, numbers: dict[str, int], nac: Nac, everywhere: int) -> None:
-        routes = _routes(nac, numbers, everywhere)
-        own_edges = {e.variable: e for e in nac.pattern.edges if e.variable not in numbers}
-        own_nodes = {n.variable: n for n in nac.pattern.nodes if n.variable not in numbers}
-        for edge in own_edges.values():
-            for forward, route in _from_edge(edge, routes):
-                self._nac_edges.setdefault(edge.label, []).append((forward, route))
+        """Register what frees a match of this NAC: losing what it adds, and gaining what its own NACs add."""
+        bound = {variable: Route((), number, True) for variable, number in numbers.items()}
+        routes = _routes(nac.pattern, bound, everywhere)
+        for forward, label, route in _own_edges(nac, numbers.keys(), routes):
+            self._nac_edges.setdefault(label, []).append((forward, route))
+        self._nac_nodes += _own_nodes(nac, numbers.keys(), routes)
+        self._watch(rule, numbers, nac, routes, nac.pattern)
+        for inner in nac.nacs:
+            around, known = bound | routes, {*numbers, *nac.pattern.variables}
+            further = around | _routes(inner.pattern, around, everywhere)
+            for forward, label, route in _own_edges(inner, known, further):
+                self._inner_edges.setdefault(label, []).append((forward, route))
+            self._inner_nodes += _own_nodes(inner, known, further)
+            self._watch(rule, numbers, inner, further, nac.pattern.joined(inner.pattern))
+
+    def _watch(
+        self, rule: Rule, numbers: dict[str, int], nac: Nac, routes: dict[str, Route], within: Pattern
+    ) -> None:
+        """Register the labels and properties that a NAC reads, of L and of the patterns that make it up."""
         for node in nac.pattern.nodes:
             for label in node.labels:
                 self._nac_node_labels.setdefault(label, []).append(routes[node.variable])
-            if node.variable in own_nodes and not any(nac.pattern.at(node.variable)):
-                self._nac_nodes.append((frozenset(node.labels), routes[node.variable]))
+        own_nodes = {node.variable for node in within.nodes} - numbers.keys()
+        own_edges = {edge.variable: edge for edge in within.edges if edge.variable not in numbers}
         for term in nac.where:
-            self._read(rule, numbers, term)
+            self._read(rule, numbers, term, of_nac=True)
             for variable, key in term_reads(term):
                 if variable in own_nodes and key is not None:
                     self._nac_node_keys.setdefault(key, []).append(routes[variable])
                 elif variable in own_nodes:
                     self._nac_node_labels.setdefault(None, []).append(routes[variable])
                 elif variable in own_edges and key is not None:
-                    edge = own_edges[variable]
-                    for forward, route in _from_edge(edge, routes):
-                        self._nac_edge_keys.setdefault(key, []).append((edge.label, forward, route))
+                    forward, route = _from_edge(own_edges[variable], routes)
+                    self._nac_edge_keys.setdefault(key, []).append(
+                        (own_edges[variable].label, forward, route)
+                    )
 
     # -- the seeds -----------------------------------------------------------------------------------------
 
@@ -192,28 +211,41 @@ class Triggers:
     def seeds(self, head: Head, step: Step) -> list[Seed]:
         """The seeds of a change, on the head after it; some may come twice."""
         seeds: list[Seed] = []
+        created, of_any = self._created_edges, self._created_edges.get(None, ())
         for edge in step.created_edges:
-            self._of_created_edge(edge, seeds)
-        for node in step.created_nodes:
-            seeds += [(number, node.id) for labels, number in self._created_nodes if labels <= node.labels]
+            for number in (*created.get(edge.label, ()), *of_any):
+                seeds.append((number, edge.id))
+        if self._inner_edges:
+            for edge in step.created_edges:
+                self._of_inner_edge(head, edge, seeds)
+        if self._created_nodes or self._inner_nodes:
+            for node in step.created_nodes:
+                self._of_created_node(head, node, seeds)
         for id, keys, labels_changed in step.changed_nodes:
             if (changed := head.node_by_id.get(id)) is not None:
                 self._of_changed_node(head, changed, keys, labels_changed, seeds)
         for id, keys, _ in step.changed_edges:
             if (changed_edge := head.edge_by_id.get(id)) is not None:
                 self._of_changed_edge(head, changed_edge, keys, seeds)
-        for edge in step.deleted_edges:
-            self._of_deleted_edge(head, edge, seeds)
-        for node in step.deleted_nodes:
+        if self._nac_edges or self._dangling:
+            for edge in step.deleted_edges:
+                self._of_deleted_edge(head, edge, seeds)
+        for node in step.deleted_nodes if self._nac_nodes else ():
             for labels, route in self._nac_nodes:
                 if labels <= node.labels:
                     route.follow(head, node.id, seeds)
         return seeds
 
-    def _of_created_edge(self, edge: Edge, seeds: list[Seed]) -> None:
+    def _of_inner_edge(self, head: Head, edge: Edge, seeds: list[Seed]) -> None:
         for label in (edge.label, None):
-            for number in self._created_edges.get(label, ()):
-                seeds.append((number, edge.id))
+            for forward, route in self._inner_edges.get(label, ()):
+                route.follow(head, edge.source if forward else edge.target, seeds)
+
+    def _of_created_node(self, head: Head, node: Node, seeds: list[Seed]) -> None:
+        seeds += [(number, node.id) for labels, number in self._created_nodes if labels <= node.labels]
+        for labels, route in self._inner_nodes:
+            if labels <= node.labels:
+                route.follow(head, node.id, seeds)
 
     def _of_changed_node(
         self, head: Head, node: Node, keys: tuple[str, ...], changed: tuple[str, ...], seeds: list[Seed]
@@ -278,14 +310,14 @@ def _needed_texts(term: Term) -> list[str] | None:
     return None
 
 
-def _routes(nac: Nac, numbers: dict[str, int], everywhere: int) -> dict[str, Route]:
-    """A route from every node of a NAC: breadth first from the L-variables it lists, in their order.
+def _routes(pattern: Pattern, around: dict[str, Route], everywhere: int) -> dict[str, Route]:
+    """A route from every node of a NAC: breadth first from what it shares with what is `around` it, in that order.
 
     An element of a lost embedding that is nearest to its root has a route of elements that are still there."""
-    edges = [edge for edge in nac.pattern.edges if edge.variable not in numbers]
-    listed = {end for edge in nac.pattern.edges for end in (edge.source, edge.target)}
-    listed |= {node.variable for node in nac.pattern.nodes}
-    routes = {v: Route((), number, True) for v, number in numbers.items() if v in listed}
+    edges = [edge for edge in pattern.edges if edge.variable not in around]
+    listed = {end for edge in pattern.edges for end in (edge.source, edge.target)}
+    listed |= {node.variable for node in pattern.nodes}
+    routes = {v: route for v, route in around.items() if v in listed and route.anchored}
     queue = list(routes)
     for at in queue:
         for edge in edges:
@@ -298,7 +330,24 @@ def _routes(nac: Nac, numbers: dict[str, int], everywhere: int) -> dict[str, Rou
     return routes
 
 
-def _from_edge(edge: EdgePattern, routes: dict[str, Route]) -> Iterator[tuple[bool, Route]]:
-    """From which end of a lost edge to go (True: its source): the one nearer to an L-variable."""
+def _own_edges(
+    nac: Nac, known: Set[str], routes: dict[str, Route]
+) -> Iterator[tuple[bool, str | None, Route]]:
+    """The edges that a NAC adds: the end to go from, their labels, and the routes from there."""
+    for edge in nac.pattern.edges:
+        if edge.variable not in known:
+            forward, route = _from_edge(edge, routes)
+            yield forward, edge.label, route
+
+
+def _own_nodes(nac: Nac, known: Set[str], routes: dict[str, Route]) -> Iterator[tuple[Labels, Route]]:
+    """The nodes that a NAC adds without edges: others come and go with an edge."""
+    for node in nac.pattern.nodes:
+        if node.variable not in known and not any(nac.pattern.at(node.variable)):
+            yield frozenset(node.labels), routes[node.variable]
+
+
+def _from_edge(edge: EdgePattern, routes: dict[str, Route]) -> tuple[bool, Route]:
+    """From which end of an edge to go (True: its source): the one nearer to an L-variable."""
     ends = ((True, routes[edge.source]), (False, routes[edge.target]))
-    yield min(ends, key=lambda end: len(end[1].hops))
+    return min(ends, key=lambda end: len(end[1].hops))

@@ -28,6 +28,7 @@ from itonami.graphstore.graph import Graph
 from itonami.rules.analysis.canonical import Canonizer, TooRegular
 from itonami.rules.analysis.ground import MAX_FIRINGS, Change, Ground, Symmetry, fire_pooled, weight
 from itonami.rules.analysis.statespace import Action, Found, Move, StateSpace, check_reads
+from itonami.rules.collector import uncollected
 from itonami.rules.effect import Ids
 from itonami.rules.errors import RuleError
 from itonami.rules.gluing import gluing
@@ -105,7 +106,8 @@ def explore(
         check_reads(rule, isomorphic)
     limits = _Limits(limit, transitions, depth, None if seconds is None else clock() + seconds, clock)
     explorer = _Explorer(_Search(_moves(rules, choices or {}), graph, modes, isomorphic), limits, isomorphic)
-    reason = explorer.run(progress or (lambda _: None))
+    with uncollected():
+        reason = explorer.run(progress or (lambda _: None))
     return StateSpace(explorer.found, explorer.search.ground, graph, isomorphic, reason)
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from itonami.graphstore.graph import Graph
 from itonami.graphstore.head import Head
+from itonami.rules.collector import uncollected
 from itonami.rules.effect import Ids
 from itonami.rules.errors import RuleError
 from itonami.rules.gluing import gluing
@@ -30,6 +31,8 @@ __all__ = ["DEFAULT_LIMIT", "Execution", "Short", "execute"]
 DEFAULT_LIMIT = 5_000_000
 MAX_SHORT = 20
 PROGRESS_EVERY = 1_000
+SETTLE_EVERY = 1_024
+"""Nobody asks an execution what it changed, so the head need not remember."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +84,13 @@ def execute(
     applied, events = Counter[str](), list[tuple[str, Ids]]()
     complete = True
     try:
-        for name, ids in machine.run(program):
-            applied[name] += 1
-            if record:
-                events.append((name, ids))
-            if progress is not None and machine.rewrites % PROGRESS_EVERY == 0:
-                progress(machine.rewrites)
+        with uncollected():
+            for name, ids in machine.run(program):
+                applied[name] += 1
+                if record:
+                    events.append((name, ids))
+                if progress is not None and machine.rewrites % PROGRESS_EVERY == 0:
+                    progress(machine.rewrites)
     except _LimitReached:
         complete = False
     rewrites, short = machine.rewrites, tuple(machine.short)
@@ -191,3 +195,5 @@ class _Machine:
         changes = fire(self.head, self._rules[name], ids, {})
         self._candidates.fired(name, ids, self.head, changes)
         self.rewrites += 1
+        if self.rewrites % SETTLE_EVERY == 0:
+            self.head.settle()

@@ -14,6 +14,7 @@ from benchmarks.engine_rows import Trace, last_over_first
 from benchmarks.harness import REPOSITORY, Absent, Series, measure_once, paired_ratio, summary
 from benchmarks.row import BASE, OURS, Sample, quantile
 from benchmarks.rows import ROWS
+from benchmarks.rules_rows import RULES_ROWS
 from benchmarks.store_rows import STORE_ROWS, Told
 
 
@@ -105,6 +106,19 @@ def test_our_store_keeps_what_each_row_asks_back(row: str) -> None:
     outcome = measure_once(OURS, row, quick=True)
     assert isinstance(outcome, Sample), outcome
     assert outcome.value > 0
+
+
+@pytest.mark.parametrize("row", list(RULES_ROWS))
+def test_our_rules_have_the_outcome_that_each_row_asks_for(row: str) -> None:
+    outcome = measure_once(OURS, row, quick=True)
+    assert isinstance(outcome, Sample), outcome
+    assert outcome.value > 0
+
+
+@pytest.mark.parametrize("peer", ["networkx_vf2", "rustworkx_vf2"])
+def test_another_rewriter_passes_the_token_on_or_is_not_there(peer: str) -> None:
+    outcome = measure_once(peer, "token_ring", quick=True)
+    assert outcome.value > 0 if isinstance(outcome, Sample) else not outcome.failed, outcome
 
 
 def test_a_history_tells_the_value_of_any_node_in_any_version() -> None:

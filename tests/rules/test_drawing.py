@@ -558,7 +558,7 @@ def test_a_notebook_shows_rules_rule_sets_and_rewrites():
     for thing, text in (
         (SEQ_NEXT, rule_svg(SEQ_NEXT)),
         (STEPS, ruleset_svg(STEPS)),
-        (done, rewrite_svg(done)),
+        (done, rewrite_svg(done, match)),
     ):
         assert thing._repr_svg_() == text
     assert tuple(sorted(told(panels(done, None)[0], "deleted"))) == ("e1 :FIRST",)

@@ -185,3 +185,16 @@ def test_a_request_that_fits_nowhere_says_where():
     rules = RuleSet.parse("rule go external match (x:X)-[d:E]->(y) delete d")
     with pytest.raises(RewriteError, match="rule 'go' at x = 'nowhere': the rule applies nowhere there"):
         derive(Graph(), rules, [("go", {"x": "nowhere"}, {})])
+
+
+def test_two_rewrites_of_one_graph_are_compared_as_they_are():
+    graph = Graph().evolver()
+    for id in ("x", "y"):
+        graph.add_node("X", id=id)
+    for k in range(2):
+        graph.add_edge("x", "E", "y", id=f"e{k}")
+    graph = graph.persistent()
+    rule = Rule.parse("rule cut match (x)-[d:E]->(y) delete d")
+    one, other = (rewrite(graph, rule, match) for match in matches(rule, graph))
+    assert independent(one, other) is None
+    assert str(independent(one, one)) == "rule 'cut' deleted edge 'e0', which rule 'cut' used"

@@ -140,7 +140,12 @@ def test_what_each_mode_keeps_apart(pair):
     walk = Rule.parse("rule r match (m:A)-[e:X]->(n)-[f:X]->(o)")
     assert [len(list(matches(walk, pair, mode))) for mode in (True, "nodes", "edges", False)] == [0, 0, 2, 2]
     round_ = Rule.parse("rule r match (m:B)-[e:X]->(n)-[f:X]->(o)")
-    assert [len(list(matches(round_, pair, mode))) for mode in (True, "nodes", "edges", False)] == [0, 0, 0, 1]
+    assert [len(list(matches(round_, pair, mode))) for mode in (True, "nodes", "edges", False)] == [
+        0,
+        0,
+        0,
+        1,
+    ]
 
 
 def test_the_mode_of_nacs_is_chosen_apart_from_that_of_matches(pair):
@@ -174,9 +179,8 @@ def test_a_finder_of_a_bare_pattern_finds_what_a_rule_of_it_matches(rule, graph,
             finder(rule.L, rule.where, rule.nacs, [variable], injective),
         )
         for ids in found:
-            assert list(anchored(head, {}, ids[place])) == [
-                other for other in found if other[place] == ids[place]
-            ]
+            through = list(anchored(head, {}, ids[place]))
+            assert sorted(through) == sorted(other for other in found if other[place] == ids[place])
 
 
 def test_a_finder_reads_parameters_and_any_anchors(pair):

@@ -8,10 +8,8 @@ An exploration or a run that its limit stopped prints what it has, says so, and 
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from itonami.graphstore import InvalidValue
+from itonami.rules.collector import uncollected
 from itonami.workflow.cli.app import AsJson, app
 from itonami.workflow.cli.grammars import grammar_in, pack_in
 from itonami.workflow.cli.output import bar, columns, emit, note, say
@@ -116,7 +115,7 @@ def explore(
     from itonami.rules.analysis.exploration import explore as explored
 
     grammar = grammar_in(file, case, graph, injective)
-    with _at_full_speed(), bar("explore") as advance:
+    with bar("explore") as advance:
         space = explored(
             grammar,
             isomorphic,
@@ -167,7 +166,7 @@ def run(
 
     grammar = grammar_in(file, case, graph, injective)
     most = DEFAULT_LIMIT if limit is None else limit
-    with _at_full_speed(), bar("run") as advance:
+    with bar("run") as advance:
         done = execute(grammar, start, n, limit=most, progress=lambda rewrites: advance(rewrites, most))
     head = done.head
     nodes = Counter(label for node in head.node_by_id.values() for label in _own_labels(grammar, node))
@@ -227,7 +226,7 @@ def match(
     grammar = grammar_in(file, case, graph, injective)
     counts = {rule.name: 0 for rule in grammar.rules}
     found: list[Match] = []
-    with _at_full_speed():
+    with uncollected():
         applicable = _applicable(grammar, grammar.start(start, n))
         for one in islice(applicable, limit):
             counts[one.rule.name] += 1
@@ -295,7 +294,7 @@ def pairs(
 
     grammar = grammar_in(file, case)
     names = [rule.name for rule in grammar.rules]
-    with _at_full_speed(), bar("pairs") as advance:
+    with uncollected(), bar("pairs") as advance:
         found = critical_pairs(grammar, progress=advance)
     tables = _tables(names, found)
     if as_json:
@@ -403,13 +402,3 @@ def _ended(complete: bool, otherwise: str) -> int:
         return 0
     note(otherwise, "yellow")
     return 1
-
-
-@contextmanager
-def _at_full_speed() -> Iterator[None]:
-    """Without the cycle collector: nothing made meanwhile is cyclic, and to go through it all costs 40 %."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()

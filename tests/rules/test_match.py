@@ -12,6 +12,7 @@ from itonami.rules.gluing import gluing
 from itonami.rules.match import Match, find, finder, matches
 from itonami.rules.pattern import EdgePattern, NodePattern, Pattern
 from itonami.rules.plan import Follow, Scan, plan
+from itonami.rules.rewrite import rewrite
 from itonami.rules.rule import Rule
 from itonami.rules.term import parse_term
 
@@ -157,6 +158,14 @@ def test_the_mode_of_nacs_is_chosen_apart_from_that_of_matches(pair):
     loose = {m.ids for m in matches(both, pair, False)}
     assert loose == {("a", "a"), ("b", "a")}
     assert {m.ids for m in matches(both, pair, False, nac_injective=True)} == loose | {("b", "b")}
+
+
+def test_a_match_is_checked_in_its_own_modes_where_it_is_applied(pair):
+    rule = Rule.parse("rule r match (b:B) not (b)-[:X]->(c) set b.n = 1")
+    (match,) = matches(rule, pair, False, nac_injective="nodes")
+    assert rewrite(pair, rule, match).graph.node("b").data == {"n": 1}
+    with pytest.raises(RewriteError, match="no match"):
+        rewrite(pair, rule, Match.from_ids(rule, match.ids, False))
 
 
 # -- the same matcher for other patterns -----------------------------------------------------------------------

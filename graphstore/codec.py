@@ -87,6 +87,7 @@ def _head(major: int, argument: int) -> bytes:
 
 _HEADS = {major: [_head(major, n) for n in range(256)] for major in (_UINT, _BYTES, _ARRAY, _MAP)}
 _UINTS, _BYTES_HEADS, _ARRAYS, _MAPS = (_HEADS[m] for m in (_UINT, _BYTES, _ARRAY, _MAP))
+_TEXT_HEADS = [_head(_TEXT, size) for size in range(256)]
 _texts: dict[str, bytes] = {}
 _moments: dict[datetime, bytes] = {}
 _SINGLE_MAX, _HALF_MAX = 3.4028234663852886e38, 65_504.0
@@ -103,8 +104,9 @@ def _text(text: str) -> bytes:
             f"text holds a lone surrogate at position {error.start}",
             fix="pass well-formed Unicode, or bytes",
         ) from None
-    encoded = _head(_TEXT, len(data)) + data
-    if len(data) <= _CACHED_TEXT_BYTES:
+    size = len(data)
+    encoded = (_TEXT_HEADS[size] if size < 256 else _head(_TEXT, size)) + data
+    if size <= _CACHED_TEXT_BYTES:
         if len(_texts) >= _CACHED_TEXTS:
             _texts.clear()
         _texts[text] = encoded

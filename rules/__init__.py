@@ -26,11 +26,11 @@ from itonami.rules.footprint import Footprint
 from itonami.rules.gluing import Dangling, Identification, gluing
 from itonami.rules.grammar import Grammar
 from itonami.rules.independence import Conflict, dependence, independent
-from itonami.rules.match import Match, find, matches
-from itonami.rules.pattern import Assignment, EdgePattern, Nac, NodePattern, Pattern, Relabel
+from itonami.rules.match import Match, find, finder, matches
+from itonami.rules.pattern import Assignment, EdgePattern, Injective, Nac, NodePattern, Pattern, Relabel
 from itonami.rules.rebase import Rebase, rebase
 from itonami.rules.replay import replay
-from itonami.rules.rewrite import Rewrite, apply, rewrite, undo
+from itonami.rules.rewrite import Rewrite, apply, rewrite, unapply, undo
 from itonami.rules.rule import Rule
 from itonami.rules.ruleset import RuleSet
 from itonami.rules.step import Step
@@ -83,6 +83,7 @@ __all__ = [
     "Footprint",
     "Grammar",
     "Identification",
+    "Injective",
     "Joining",
     "Match",
     "Nac",
@@ -123,6 +124,7 @@ __all__ = [
     "execute",
     "explore",
     "find",
+    "finder",
     "gluing",
     "independent",
     "isomorphism",
@@ -141,6 +143,7 @@ __all__ = [
     "rewrite_svg",
     "rule_svg",
     "satisfying",
+    "unapply",
     "undo",
 ]
 

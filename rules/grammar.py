@@ -288,5 +288,13 @@ def _typed_rule(rule: dict[str, Any], types: _Types) -> dict[str, Any]:
         return rule
     sides: dict[str, Any] = {side: _typed_graph(rule[side], types) for side in "LKR" if side in rule}
     if isinstance(nacs := rule.get("nacs"), list):
-        sides["nacs"] = [_typed_graph(nac, types) for nac in nacs]
+        sides["nacs"] = [_typed_nac(nac, types) for nac in nacs]
     return {**rule, **sides}
+
+
+def _typed_nac(nac: Any, types: _Types) -> Any:
+    """A NAC and those in it."""
+    closed = _typed_graph(nac, types)
+    if isinstance(closed, dict) and isinstance(inner := closed.get("nacs"), list):
+        closed["nacs"] = [_typed_graph(one, types) for one in inner]
+    return closed

@@ -159,6 +159,8 @@ def _created_ids(head: Head, rule: Rule, ids: Ids) -> Ids:
     hashed, length, start = blake3(source), rule.created * _ID_LENGTH, 0
     while True:
         text = hashed.digest(length, seek=start).translate(_BASE32).decode()
+        if length == _ID_LENGTH and text not in head.edge_by_id and text not in head.node_by_id:
+            return (text,)
         new = tuple([text[at : at + _ID_LENGTH] for at in range(0, length, _ID_LENGTH)])
         if head.node_by_id.keys().isdisjoint(new) and head.edge_by_id.keys().isdisjoint(new):
             return new

@@ -56,6 +56,16 @@ def test_every_linear_extension_of_the_causal_order_replays_to_the_same_root(gra
 
 
 @settings(max_examples=300, deadline=None)
+@given(graphs(), seeds)
+def test_a_recorded_derivation_replays_to_the_same_value(graph, rng):
+    rules = RuleSet(rule for k in range(2) if fresh(rule := random_rule(rng, f"r{k}")))
+    made = wander(graph, rules, rng, 4)
+    again = replayed(graph, rules, made.events)
+    assert (again.graph, again.delta, again.events) == (made.graph, made.delta, made.events)
+    assert graph.patch(made.delta) == made.graph
+
+
+@settings(max_examples=300, deadline=None)
 @given(graphs(most_nodes=5, most_edges=7), seeds)
 def test_the_order_is_the_transitive_reduction_of_all_dependences(graph, rng):
     rules = RuleSet(rule for k in range(3) if fresh(rule := random_rule(rng, f"r{k}")))

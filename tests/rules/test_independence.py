@@ -18,10 +18,8 @@ from itonami.rules import (
     gluing,
     independent,
     matches,
-    replayed,
     rewrite,
 )
-from itonami.rules.derivation import derivation_of
 from itonami.rules.footprint import Footprint, footprint
 
 
@@ -149,24 +147,6 @@ def test_a_footprint_grows_with_the_match_and_not_with_the_graph():
         print_ = applied(graph, rule, match.ids).footprint
         sizes.add(sum(len(getattr(print_, part)) for part in Footprint.__slots__))
     assert len(sizes) == 1
-
-
-@settings(max_examples=300, deadline=None)
-@given(graphs(), seeds)
-def test_a_recorded_derivation_replays_to_the_same_value(graph, rng):
-    rules = RuleSet(rule for k in range(2) if fresh(rule := random_rule(rng, f"r{k}")))
-    head, firings = Head.of(graph), []
-    for _ in range(4):
-        found = [match for rule in rules for match in matches(rule, head) if glues(rule, match, head)]
-        if not found:
-            break
-        match = rng.choice(found)
-        apply(head, match.rule, match, {})
-        firings.append((match.rule, match, {}))
-    made = derivation_of(graph, rules, firings, head)
-    again = replayed(graph, rules, made.events)
-    assert (again.graph, again.delta, again.events) == (made.graph, made.delta, made.events)
-    assert graph.patch(made.delta) == made.graph
 
 
 def glues(rule, match, view):

@@ -71,7 +71,8 @@ def _reason(cause: Applied, effect: Applied) -> Conflict:
 
 
 _LATER: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("creates", ("uses",)),
+    ("creates", ("uses", "creates")),
+    ("destroys", ("creates",)),
     ("gains", ("kept",)),
     ("writes", ("uses", "writes")),
     ("loses", ("absent",)),

@@ -157,7 +157,7 @@ class _Reads(_Keys):
         self.uses |= {("edge", self.at[edge.variable]) for edge in rule.L.edges}
         self.absent |= {("ends", self.at[v]) for v in rule.delete if rule.L.node(v) is not None}
         bound = {variable: {id} for variable, id in self.at.items()}
-        for term in (*rule.where, *(assignment.term for assignment in rule.assignments)):
+        for term in (*rule.conditions, *(assignment.term for assignment in rule.assignments)):
             self._term(term, bound)
         for nac in rule.nacs:
             self._nac(nac, bound, self.absent)

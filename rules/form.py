@@ -116,9 +116,9 @@ class _Side:
         )
 
     def conditions(self, around: Iterable[_Side] = ()) -> Iterator[Term]:
-        """What `""` (but for nodes of the sides around it) and the attributes ask for."""
+        """What `""` and the attributes ask for. A side around it that says of what type a node is, has said it."""
         for variable, labels in self.labels.items():
-            if labels == () and not any(variable in side.labels for side in around):
+            if labels == () and all(side.labels.get(variable) is None for side in around):
                 yield Binary("=", Labels(variable), ListOf(()))
         for variable, attributes in self.attributes.items():
             for key, value in attributes.items():

@@ -43,8 +43,8 @@ class Steps(Protocol):
 class Conflict:
     """`first` did something to `key` that `second` cannot do without (or, for dependences, did for it).
 
-    `kind`: in parallel `delete_use`, `change_use`, `produce_forbid`, `produce_dangling`; in sequence also
-    `produce_use` and `delete_forbid` (the first made the second possible) and `use_delete`, `use_change`,
+    `kind`: in parallel `delete_use`, `change_use`, `create_create`, `produce_forbid`, `produce_dangling`; in sequence
+    also `produce_use` and `delete_forbid` (the first made the second possible) and `use_delete`, `use_change`,
     `forbid_produce` (the second would have made the first impossible)."""
 
     kind: str
@@ -64,6 +64,7 @@ class Conflict:
 _SENTENCES = {
     "delete_use": "rule {first!r} deleted {what}, which rule {second!r} used",
     "change_use": "rule {first!r} changed {what}, which rule {second!r} read or wrote",
+    "create_create": "rule {first!r} created or deleted {what}, which rule {second!r} created",
     "produce_forbid": "rule {first!r} created an element at {what}, which rule {second!r} forbids",
     "produce_dangling": "rule {first!r} created an edge at {what}, which rule {second!r} deleted",
     "produce_use": "rule {first!r} created {what}, which rule {second!r} used",
@@ -108,6 +109,7 @@ def _disturbances(first: Footprint, second: Footprint) -> Iterator[tuple[str, Ke
     """The smallest key of each kind of conflict."""
     yield from _least("delete_use", first.destroys & second.uses)
     yield from _least("delete_use", first.loses & second.kept)
+    yield from _least("create_create", (first.creates | first.destroys) & second.creates)
     yield from _least("change_use", first.writes & (second.uses | second.writes))
     met = first.gains & second.absent
     yield from _least("produce_dangling", frozenset(key for key in met if key[0] == "ends"))
@@ -117,6 +119,7 @@ def _disturbances(first: Footprint, second: Footprint) -> Iterator[tuple[str, Ke
 def _dependences(first: Footprint, second: Footprint) -> Iterator[tuple[str, Key]]:
     yield from _least("produce_use", first.creates & second.uses)
     yield from _least("produce_use", first.gains & second.kept)
+    yield from _least("create_create", (first.creates | first.destroys) & second.creates)
     yield from _least("change_use", first.writes & (second.uses | second.writes))
     yield from _least("delete_forbid", first.loses & second.absent)
     yield from _least("use_delete", first.uses & second.destroys)

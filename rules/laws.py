@@ -7,7 +7,7 @@ first is raised. Nothing that looks at a graph may live here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from itonami.rules.errors import RuleError
@@ -307,17 +307,48 @@ def counters(rule: Rule) -> tuple[tuple[str, str], ...]:
     )
 
 
-def check_fresh(rule: Rule) -> None:
-    """A rule that creates must use something up, so that it never makes the same id twice: an edge that it
-    deletes, or a counter that it increments."""
-    deletes_edge = any(edge.variable in rule.delete for edge in rule.L.edges)
-    if rule.create and not deletes_edge and not rule.counters:
-        line, column = rule.place or (None, None)
-        raise RuleError(
-            f"rule {rule.name!r} creates elements, deletes no edge and increments no counter, so it could create "
-            "the same id twice",
-            where=None if rule.place else "rule set",
-            fix="delete an edge, or write set x.n = x.n + 1 for a counter of a matched x",
-            line=line,
-            column=column,
-        )
+def counts(rule: Rule) -> bool:
+    """Whether the ids that a rule creates hang on its counters: it creates, and deletes no edge."""
+    return bool(rule.create) and not any(edge.variable in rule.delete for edge in rule.L.edges)
+
+
+def increases(rule: Rule) -> tuple[Term, ...]:
+    """The conditions that the counters which ids hang on grow: `x.n + 1 > x.n` is not true of null, of a text, nor at
+    the end of the integers."""
+    if not counts(rule):
+        return ()
+    places = set(counters(rule))
+    return tuple(
+        Binary(">", assignment.term, Property(assignment.variable, assignment.key))
+        for assignment in rule.assignments
+        if (assignment.variable, assignment.key) in places
+    )
+
+
+def check_fresh(rules: Sequence[Rule]) -> None:
+    """No rule of a set ever makes the same id twice: it uses something up, an edge that it deletes or a counter that
+    it increments, and no rule sets a counter back."""
+    counted = {key: rule for rule in rules if counts(rule) for _, key in counters(rule)}
+    for rule in rules:
+        if counts(rule) and not rule.counters:
+            raise _stale(
+                rule,
+                "creates elements, deletes no edge and increments no counter, so it could create the same id twice",
+                "delete an edge, or write set x.n = x.n + 1 for a counter of a matched x",
+            )
+        own, created = set(counters(rule)), set(rule.create.variables)
+        for assignment in rule.assignments:
+            place = assignment.variable, assignment.key
+            if assignment.key in counted and place not in own and assignment.variable not in created:
+                by = counted[assignment.key].name
+                raise _stale(
+                    rule,
+                    f"sets {'.'.join(place)}, by which rule {by!r} counts, so that one could create the same id twice",
+                    "use another key, or only increment it",
+                )
+
+
+def _stale(rule: Rule, what: str, fix: str) -> RuleError:
+    line, column = rule.place or (None, None)
+    where = None if rule.place else "rule set"
+    return RuleError(f"rule {rule.name!r} {what}", where=where, fix=fix, line=line, column=column)

@@ -132,7 +132,7 @@ def _checks(source: Source, rule: Rule, modes: _Modes, guarded: bool) -> list[Ch
     kept = ((frozenset(rule.variables), injective),)
     checks = [
         Check(term_variables(term), source.true(term))
-        for term in rule.where
+        for term in rule.conditions
         if guarded or not term_parameters(term)
     ]
     for nac in rule.nacs:

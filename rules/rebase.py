@@ -13,7 +13,7 @@ committed instead. A logged event is never rebased. Nothing that commits may liv
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -77,20 +77,20 @@ class Rebase:
         if (conflict := independent(mine, onto)) is not None:
             raise NotIndependent(conflict)
         head = Head.of(onto.graph)
-        steps = [apply(head, rule, match, params) for rule, match, params in mine.firings]
-        return self._rested(mine.rules, mine.firings, steps, onto, head)
+        for rule, match, params in mine.firings:
+            apply(head, rule, match, params)
+        fired = [*mine.firings, *self._rest(mine.rules, mine.delta, onto, head)]
+        return derivation_of(onto.graph, mine.rules, fired, head)
 
-    def _rested(
-        self, rules: RuleSet, firings: Sequence[Firing], steps: list[Step], onto: _Meanwhile, head: Head
-    ) -> Derivation:
-        steps.append(Step.of(onto.base.diff(onto.graph)))
-        fired = [*firings, *quiesce(head, rules, steps, self.bind, self.limit)]
-        return derivation_of(onto.graph, rules, fired, head)
+    def _rest(self, rules: RuleSet, mine: Delta, onto: _Meanwhile, head: Head) -> Iterator[Firing]:
+        """Let the agenda come to rest, seeded at what each side changed in the end: the same whoever came first."""
+        seeds = [Step.of(mine), Step.of(onto.base.diff(onto.graph))]
+        return quiesce(head, rules, seeds, self.bind, self.limit)
 
     # -- as a store's on_conflict --------------------------------------------------------------------------
 
     def _attempt(self, attempt: Attempt) -> Rebased:
-        rules = self.rules or _rules_of(attempt.head)
+        rules = self.rules or _rules_of(attempt)
         base, applications, since = attempt.head, list[Application](), attempt.since()
         for entry in reversed(since):
             base = base.patch(entry.delta.inverse())
@@ -109,13 +109,14 @@ class Rebase:
             raise error.on(attempt.graph, attempt.version, attempt.head_version) from None
 
     def _edited(self, attempt: Attempt, rules: RuleSet, onto: _Meanwhile) -> Rebased:
-        """Free edits, which are not fired again but made again."""
+        """Free edits, which are not fired again but made again; then the agenda runs, as after rules."""
         edit = edited(onto.base, attempt.events, attempt.delta)
         if (conflict := independent(edit, onto)) is not None:
             raise NotIndependent(conflict)
-        graph = onto.graph.patch(attempt.delta)
-        both = _Meanwhile((), onto.graph, graph)
-        rested = self._rested(rules, (), [Step.of(onto.base.diff(onto.graph))], both, Head.of(graph))
+        both = onto.graph.patch(attempt.delta)
+        head = Head.of(both)
+        fired = self._rest(rules, attempt.delta, onto, head)
+        rested = derivation_of(both, rules, fired, head)
         return Rebased(rested.graph, (*attempt.events, *rested.events))
 
 
@@ -142,8 +143,15 @@ def _explained(
     return (edited(graph, events, delta),) if made is None else made.applications
 
 
-def _rules_of(graph: Graph) -> RuleSet:
-    """The rule set that a graph's header names, or one without rules."""
-    header = graph.find(HEADER)
+def _rules_of(attempt: Attempt) -> RuleSet:
+    """The rule set that the graph's header names; one without rules where nothing speaks of any."""
+    header = attempt.head.find(HEADER)
     address = None if header is None else header.data.get("rules")
-    return (known(address) if isinstance(address, str) else None) or RuleSet(())
+    rules = known(address) if isinstance(address, str) else None
+    if rules is None and (address is not None or any(event.rule is not None for event in attempt.events)):
+        raise RewriteError(
+            f"the rule set {address} is not loaded" if address else "the header names no rule set",
+            where=f"graph {attempt.graph!r}",
+            fix="pass the rule set's own: on_conflict=rules.rebase",
+        )
+    return rules or RuleSet(())

@@ -110,6 +110,13 @@ class Rule:
         return counters(self)
 
     @cached_property
+    def conditions(self) -> tuple[Term, ...]:
+        """`where`, and that the counters count: a rule whose ids hang on a counter fires only where it increases."""
+        from itonami.rules.laws import increases
+
+        return (*self.where, *increases(self))
+
+    @cached_property
     def counter_places(self) -> tuple[tuple[int, str], ...]:
         """The counters, each variable by its position in a match's ids."""
         return tuple((self.variables.index(variable), key) for variable, key in self.counters)

@@ -44,8 +44,8 @@ class RuleSet:
                 raise RuleError(
                     "two rules of a set have this name", where=f"rule {rule.name!r}", fix="rename one"
                 )
-            check_fresh(rule)
             self._by_name[rule.name] = rule
+        check_fresh(self.rules)
         _MADE[id(self)] = self
 
     @classmethod

@@ -139,7 +139,7 @@ class Triggers:
                 self._dangling.append((labels, number))
             for label in node.labels:
                 self._node_labels.setdefault(label, []).append(_asked(rule, node, number))
-        for term in rule.where:
+        for term in rule.conditions:
             self._read(rule, numbers, term)
         for nac in rule.nacs:
             self._add_nac(rule, numbers, nac, first)

@@ -193,7 +193,7 @@ class _Conflicts:
             yield _Finding(situation, _those(seeds, sharing), "{} uses as {}")
 
     def attribute(self) -> Iterator[_Finding]:
-        reads = frozenset().union(*map(term_reads, self.second.where))
+        reads = frozenset().union(*map(term_reads, self.second.conditions))
         asked = {node.variable: frozenset(node.labels) for node in self.second.L.nodes}
         seeds = self._changes(reads, {b: ((), labels) for b, labels in asked.items()})
         for sharing in self._overlap(self.first.L, self.second.L, seeds, self._may_stay):

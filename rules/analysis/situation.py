@@ -193,7 +193,7 @@ class Situation:
     def conditions(self, side: int) -> list[Term]:
         """What the rule asks of its match here (side 1 or 2), but for NACs."""
         rule, names = self._rules[side - 1]
-        return [self._renamed(term, names, side) for term in rule.where]
+        return [self._renamed(term, names, side) for term in rule.conditions]
 
     @property
     def is_open(self) -> bool:
@@ -329,7 +329,7 @@ def can_coincide(first: Rule, a: str, second: Rule, b: str, types: NodeTypes) ->
     alone = [
         Constraint((substituted(term, _about),))
         for rule, variable in ((first, a), (second, b))
-        for term in rule.where
+        for term in rule.conditions
         if term_variables(term) == {variable} and not term_parameters(term)
     ]
 

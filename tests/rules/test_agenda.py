@@ -9,6 +9,8 @@ from naive_rules import graphs, head_in_order, naive_applicable, random_edit, ra
 from itonami.graphstore import Graph, Head
 from itonami.rules.agenda import Redirect, quiesce
 from itonami.rules.errors import NotQuiescent, RuleError
+from itonami.rules.match import matches
+from itonami.rules.rule import Rule
 from itonami.rules.ruleset import RuleSet
 from itonami.rules.step import Step
 
@@ -168,7 +170,23 @@ def test_rules_that_never_rest_are_stopped():
 def test_a_set_refuses_a_rule_that_could_make_the_same_id_twice():
     with pytest.raises(RuleError, match="same id twice"):
         RuleSet.parse("rule r match (a:A) create (a)-[:X]->(b:B)")
-    RuleSet.parse("rule r match (a:A) set a.n = a.n + 1 create (a)-[:X]->(b:B)")
+    counting = "rule r external match (a:A) set a.n = a.n + 1 create (a)-[:X]->(b:B)"
+    RuleSet.parse(counting)
+    with pytest.raises(
+        RuleError, match=r"'back' sets b\.n, by which rule 'r' counts, so that one could create the same"
+    ):
+        RuleSet.parse(counting + "\nrule back match (b:B) set b.n = 0")
+    RuleSet.parse(counting + "\nrule more match (b:B) set b.n = b.n + 2")
+
+
+@pytest.mark.parametrize("value", [None, "x", 2**63 - 1, 2.0**60])
+def test_a_rule_whose_ids_hang_on_a_counter_waits_until_it_counts(value):
+    rule = Rule.parse("rule r match (a:A) set a.n = a.n + 1 create (a)-[:X]->(b:B)")
+    graph = Graph().evolver()
+    graph.add_node("A", id="a", properties={} if value is None else {"n": value})
+    assert not list(matches(rule, graph.persistent()))
+    graph.update("a", n=0)
+    assert len(list(matches(rule, graph.persistent()))) == 1
 
 
 def test_a_wide_fan_out_costs_no_more_a_step_than_a_narrow_one():

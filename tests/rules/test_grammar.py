@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from itonami.graphstore import Graph
-from itonami.rules import Grammar, RuleError, gluing, matches
+from itonami.rules import Grammar, Rule, RuleError, gluing, matches
 from itonami.rules.grammar import graph_of
 from itonami.rules.programs.cases import cases_of, shared_ids
 from itonami.rules.programs.count import count_of
@@ -350,3 +350,14 @@ def test_maps_that_do_not_fit_are_refused():
     ):
         with pytest.raises(RuleError, match=r"l and r map|no element"):
             shared_ids({**case, side: lists})
+
+
+def test_a_nac_may_ask_that_a_node_of_l_has_no_label():
+    def side(label):
+        return {"nodes": [{"id": "a", "label": label}], "edges": []}
+
+    rule = Rule.from_json(
+        {"name": "typed", "L": side("*"), "K": side("*"), "R": side("*"), "nacs": [side("")]}
+    )
+    start = graph_of({"nodes": [{"id": "x", "label": "A"}, {"id": "y", "label": ""}], "edges": []})
+    assert [match["a"] for match in matches(rule, start)] == ["x"]

@@ -294,7 +294,7 @@ def test_an_empty_nested_nac_is_refused():
 def test_the_json_of_nested_nacs_and_of_edges_without_ids():
     side = {"nodes": [{"id": "a", "label": "*"}], "edges": []}
     edge = {"src": "a", "label": "X", "tgt": "a"}
-    inner = {"nodes": [{"id": "a", "label": ""}], "edges": [edge], "where": ["a.x = 1"]}
+    inner = {"nodes": [{"id": "a", "label": "*"}], "edges": [edge], "where": ["a.x = 1"]}
     obj = {"name": "r", "L": side, "R": side, "nacs": [{"nodes": [], "edges": [edge], "nacs": [inner]}]}
     (nac,) = Rule.from_json(obj).nacs
     (own,) = nac.nacs

@@ -201,10 +201,47 @@ def test_local_church_rosser_for_derivations_both_orders_of_independent_ones_mee
     assert first == replayed(one.graph, rules, other.events).graph
 
 
-def test_an_unknown_rule_set_leaves_rule_events_to_their_delta(store):
-    """With no rules at hand what is certain is the fact: it is merged as a free edit where it does not meet others."""
+def test_a_rule_set_that_is_not_at_hand_is_asked_for_and_no_join_is_lost(store):
+    """Free edits would commit here too, but then the join would never fire."""
     base = store.at("run")
     store.commit([write(store, finish(base, "a"), itonami.rules.rebase)])
-    (last,) = store.commit([write(store, finish(base, "b"), itonami.rules.rebase)])
-    assert [event.rule for event in last.events] == ["done"]
-    assert not list(store.at("run").out("p", "READY"))
+    with pytest.raises(RewriteError, match="names no rule set; pass the rule set's own"):
+        store.commit([write(store, finish(base, "b"), itonami.rules.rebase)])
+    with store.transaction("run", event="named") as graph:
+        graph.add_node("@graph", id="@graph", rules="ab" * 32)
+    with pytest.raises(RewriteError, match="is not loaded"):
+        store.commit([write(store, finish(base, "b"), itonami.rules.rebase)])
+
+
+def test_who_comes_second_does_not_decide_where_the_agenda_begins():
+    """`left` writes what was there already, and the join may fire at one of two places: the same one either way."""
+    rules = RuleSet.parse("""
+        rule left external match (y:Y), (m:M {name: 'two'}) set y.done = 1, m.state = 'on'
+        rule right external match (z:Z) set z.done = 1
+        rule join match (y:Y {done: 1}), (z:Z {done: 1}), (m:M {state: 'on'}), (t:T)-[w:WAITS]->(t)
+          delete w create (t)-[:AT]->(m)
+    """)
+    edit = Graph().evolver()
+    for label in ("Y", "Z", "T"):
+        edit.add_node(label, id=label.lower())
+    edit.add_node("M", id="m1", name="one", state="on")
+    edit.add_node("M", id="m2", name="two", state="on")
+    edit.add_edge("t", "WAITS", "t", id="w")
+    graph = edit.persistent()
+    left, right = (derive(graph, rules, [(name, {}, {})]) for name in ("left", "right"))
+    assert independent(left, right) is None
+    one, other = rebase(left, right), rebase(right, left)
+    assert [len(one), len(other)] == [2, 2]
+    assert one.graph.root == other.graph.root
+
+
+def test_two_free_edits_that_create_one_id_are_named(store):
+    with (
+        pytest.raises(
+            NotIndependent, match="rule 'other' created or deleted node 'q', which rule 'mine' created"
+        ),
+        store.transaction("run", event="mine", on_conflict=RULES.rebase) as slow,
+    ):
+        slow.add_node("Q", id="q")
+        with store.transaction("run", event="other") as quick:
+            quick.add_node("Q", id="q", n=1)

@@ -102,6 +102,8 @@ def explore(
         int | None, typer.Option(metavar="D", min=0, help="How many steps from the start.")
     ] = None,
     limit: Annotated[int | None, typer.Option(metavar="L", min=1, help="The most states.")] = None,
+    seconds: Annotated[float | None, typer.Option(metavar="S", min=0, help="The most seconds.")] = None,
+    transitions: Annotated[int | None, typer.Option(metavar="T", min=1, help="The most transitions.")] = None,
     case: Case = None,
     graph: GraphFile = None,
     injective: Injective = None,
@@ -111,7 +113,7 @@ def explore(
 
     One transition is one rule at one match. With --depth, as far as so many steps reach.
     """
-    from itonami.rules.analysis.exploration import DEFAULT_LIMIT
+    from itonami.rules.analysis.exploration import DEFAULT_LIMIT, DEFAULT_TRANSITIONS
     from itonami.rules.analysis.exploration import explore as explored
 
     grammar = grammar_in(file, case, graph, injective)
@@ -122,6 +124,8 @@ def explore(
             DEFAULT_LIMIT if limit is None else limit,
             depth,
             start=grammar.start(start, n),
+            transitions=transitions or DEFAULT_TRANSITIONS,
+            seconds=seconds,
             progress=lambda now: advance(now.states, now.states + now.queue),
         )
     found: dict[str, Any] = {
@@ -283,6 +287,9 @@ def _applicable(grammar: Grammar, graph: Graph) -> Iterator[Match]:
 def pairs(
     file: File,
     listed: Annotated[bool, typer.Option("--list", help="Print the pairs too.")] = False,
+    limit: Annotated[
+        int | None, typer.Option(metavar="L", min=1, help="The most overlaps of two rules.")
+    ] = None,
     case: Case = None,
     as_json: AsJson = False,
 ) -> None:
@@ -290,12 +297,12 @@ def pairs(
 
     A number says in how many overlaps applying the rule of its row first disables the rule of its column.
     """
-    from itonami.rules.analysis.critical import critical_pairs
+    from itonami.rules.analysis.critical import LIMIT, critical_pairs
 
     grammar = grammar_in(file, case)
     names = [rule.name for rule in grammar.rules]
     with uncollected(), bar("pairs") as advance:
-        found = critical_pairs(grammar, progress=advance)
+        found = critical_pairs(grammar, limit=limit or LIMIT, progress=advance)
     tables = _tables(names, found)
     if as_json:
         whole = {"grammar": grammar.name, "pairs": len(found), "rules": names, **tables}

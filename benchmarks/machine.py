@@ -25,6 +25,8 @@ PACKAGES = (
     "eventsourcing",
     "networkx",
     "rustworkx",
+    "grand-cypher",
+    "graphforge",
 )
 UNKNOWN = "unknown"
 

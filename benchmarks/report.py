@@ -30,11 +30,14 @@ NAMES = {
     "eventsourcing_sqlite": "eventsourcing",
     "networkx_vf2": "networkx VF2",
     "rustworkx_vf2": "rustworkx VF2",
+    "networkx_grand": "networkx + grand-cypher",
+    "graphforge": "GraphForge",
 }
 PARTS = {
     "benchmarks.peers": "The engine",
     "benchmarks.peers.stores": "The store",
     "benchmarks.peers.rewriters": "The rules",
+    "benchmarks.peers.queriers": "The queries",
 }
 """Rows whose systems are of one package share a table."""
 

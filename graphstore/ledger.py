@@ -31,7 +31,7 @@ from typing import Any
 
 from itonami.graphstore import merkle
 from itonami.graphstore.backend import Backend, Reading, Writing
-from itonami.graphstore.codec import PAYLOAD_MARK, Value, encode, load
+from itonami.graphstore.codec import Value, encode, load
 from itonami.graphstore.errors import Corrupt, NotFound, VersionPruned
 from itonami.graphstore.payloads import Payloads
 from itonami.graphstore.points import AtTag, AtTime, AtTx, Back
@@ -123,11 +123,8 @@ class Ledger:
         found = Commit.decode(stored, Payloads(txn).value)
         if found.tx != tx:
             raise Corrupt(f"the record of transaction {tx} says it is {found.tx}")
-        for (
-            entry
-        ) in found.entries:  # now, since what they refer to may be pruned once this transaction has ended
-            if entry.body is not None and PAYLOAD_MARK in entry.body:
-                _ = entry.events
+        for entry in found.entries:
+            entry.resolve()
         return found
 
     def append(self, txn: Writing, tx: int, record: bytes, writes: list[Write], numbers: list[bytes]) -> None:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from itonami.graphstore.codec import Value, address, array, byte_string, encode, encode_shared, load
+from itonami.graphstore.codec import PAYLOAD_MARK, Value, address, array, byte_string, encode, encode_shared, load
 from itonami.graphstore.delta import Delta
 from itonami.graphstore.errors import Corrupt, ItonamiError, VersionPruned
 
@@ -128,6 +128,13 @@ class Entry:
     def pruned(self) -> bool:
         """Whether its events and delta are gone."""
         return self.body is None
+
+    def resolve(self) -> None:
+        """Decode now what refers to payloads: they may be pruned later, and whoever keeps an entry must not keep the
+        transaction it was read in."""
+        if self.body is not None and PAYLOAD_MARK in self.body:
+            self._decode()
+        self._payload = None
 
     def _decode(self) -> None:
         where = f"graph {self.graph!r}"

@@ -122,9 +122,11 @@ def find(
     that is no variable of L is a `RewriteError`.
 
     O(1) in the size of the graph where the pattern is connected and its buckets are small."""
-    anchor = anchor or {}
-    search = rule.program.finder(tuple(anchor), guarded=params is not None)
-    for ids in search(head, params, *anchor.values()):
+    if anchor:
+        found = rule.program.applicable(tuple(anchor), params is not None)(head, params, *anchor.values())
+    else:
+        found = rule.program.applicable((), params is not None)(head, params)
+    for ids in found:
         return Match(rule, ids)
     return None
 

@@ -43,7 +43,16 @@ class Program:
         self._rule = rule
         self._finders: dict[tuple[tuple[str, ...], Injective, Injective | None, bool, bool], Finder] = {}
         self._holds: dict[tuple[Injective, Injective | None, bool, bool], Holds] = {}
+        self._applicable: dict[tuple[tuple[str, ...], bool], Finder] = {}
         self._fire: Fire | None = None
+
+    def applicable(self, anchors: tuple[str, ...], guarded: bool) -> Finder:
+        """`finder`, with the options of `find`; a microsecond cheaper to ask for."""
+        key = (anchors, guarded)
+        finder = self._applicable.get(key)
+        if finder is None:
+            finder = self._applicable[key] = self.finder(anchors, guarded=guarded)
+        return finder
 
     def finder(
         self,

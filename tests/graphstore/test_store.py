@@ -403,3 +403,14 @@ def test_index_keys_of_numbers_sort_as_the_numbers(numbers):
 
     by_key = sorted(numbers, key=ordered)
     assert all(float(a) <= float(b) for a, b in itertools.pairwise(by_key))
+
+
+def test_commits_that_are_kept_keep_no_reader_of_the_file(tmp_path, monkeypatch):
+    """LMDB has room for so many readers; an entry decodes its body when it is asked, long after."""
+    monkeypatch.setattr("itonami.graphstore.environment.MAX_READERS", 20)
+    with Store.open(tmp_path / "s") as store:
+        for number in range(60):
+            with store.transaction("g", event="add") as graph:
+                graph.add_node("N", id=f"n{number}", text="x" * 400 if number % 2 else "x")
+        kept = list(store.entries("g"))
+        assert [len(commit.entry("g").delta.added_nodes) for commit in kept] == [1] * 60

@@ -1,4 +1,4 @@
-"""All rows of the budgets table, by name: the engine's, the store's, the rules', the queries'. Add a row where its like stand."""
+"""All rows of the budgets table, by name: engine, store, rules, queries. Add a row where its like stand."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from itonami.graphstore import trie
 from itonami.graphstore.codec import Value
+from itonami.graphstore.collector import uncollected
 from itonami.graphstore.element import EDGE_KIND, NODE_KIND, Edge, Node, hashed, label_path
 from itonami.graphstore.errors import NotFound
 from itonami.graphstore.lookup import Lookup
@@ -154,9 +155,7 @@ class Graph:
 
     def nodes(self, label: str | None = None) -> Iterator[Node]:
         """Nodes, or those with a label, in order of id."""
-        lookup = self.lookup()
-        found = lookup.nodes if label is None else lookup.nodes_by_label.get(label)
-        return iter(() if found is None else sorted(found.values(), key=_by_id))
+        return iter(self.lookup().ordered(label))
 
     def edges(self, label: str | None = None) -> Iterator[Edge]:
         """Edges, or those with a label, in order of id."""
@@ -209,7 +208,8 @@ class Graph:
         """The derived lookups: O(changes) after a graph that had them, else O(n), once."""
         if self._lookup is None:
             behind, self._behind = self._behind, None
-            self._lookup = Lookup.of(self.items()) if behind is None else behind.followed()
+            with uncollected():
+                self._lookup = Lookup.of(trie.bulk(self.top)) if behind is None else behind.followed()
         return self._lookup
 
     # -- changing ------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ Nothing here is stored, hashed or ordered: whoever hands results out sorts them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from itonami.graphstore.element import Edge, Node
@@ -19,6 +20,7 @@ __all__ = ["Lookup", "Spread"]
 V = TypeVar("V")
 
 _WIDTH = 64
+_by_id = attrgetter("id")
 
 
 class Spread(Generic[V]):
@@ -82,7 +84,7 @@ _EMPTY: dict[str, Any] = {}
 class Lookup:
     """The derived lookups of one graph value. Immutable; `followed` gives those of the next value."""
 
-    __slots__ = ("edges", "edges_by_label", "into", "nodes", "nodes_by_label")
+    __slots__ = ("_ordered", "edges", "edges_by_label", "into", "nodes", "nodes_by_label")
 
     def __init__(self) -> None:
         self.nodes: Spread[Node] = Spread()
@@ -90,6 +92,15 @@ class Lookup:
         self.into: Spread[dict[str, Edge]] = Spread()
         self.nodes_by_label: dict[str, Spread[Node]] = {}
         self.edges_by_label: dict[str, Spread[Edge]] = {}
+        self._ordered: dict[str | None, list[Node]] = {}
+
+    def ordered(self, label: str | None) -> list[Node]:
+        """The nodes with a label, or all, by id; not to be changed. O(bucket log bucket) once."""
+        found = self._ordered.get(label)
+        if found is None:
+            bucket = self.nodes if label is None else self.nodes_by_label.get(label)
+            found = self._ordered[label] = [] if bucket is None else sorted(bucket.values(), key=_by_id)
+        return found
 
     @classmethod
     def of(cls, items: Iterable[Node | Edge]) -> Lookup:

@@ -20,7 +20,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from itonami.graphstore.codec import PAYLOAD_MARK, Value, address, array, byte_string, encode, encode_shared, load
+from itonami.graphstore.codec import (
+    PAYLOAD_MARK,
+    Value,
+    address,
+    array,
+    byte_string,
+    encode,
+    encode_shared,
+    load,
+)
 from itonami.graphstore.delta import Delta
 from itonami.graphstore.errors import Corrupt, ItonamiError, VersionPruned
 

@@ -13,7 +13,6 @@ tree that was written comes back as a twin whose nodes know their locations; the
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -25,7 +24,7 @@ from itonami.graphstore.element import item_of
 from itonami.graphstore.errors import Corrupt
 from itonami.graphstore.graph import Graph
 from itonami.graphstore.payloads import Payloads
-from itonami.graphstore.trie import NIBBLES, Branch, Leaf, Stub, Subtree, Tree
+from itonami.graphstore.trie import NIBBLES, Branch, Leaf, Source, Stub, Subtree, Tree
 
 __all__ = ["Save", "Shelf", "decoded", "leaf_payloads"]
 
@@ -56,13 +55,15 @@ class Shelf:
                     f"trie node {location} is missing",
                     fix="if its version was pruned while it was held, read a later one; else run verify",
                 )
-            return decoded(data, location, hash, self.load, Payloads(txn))
+            return decoded(data, location, hash, self, Payloads(txn))
+
+    def together(self) -> AbstractContextManager[Reading]:
+        """One transaction for all that is loaded in the block."""
+        return self._backend.joined()
 
 
-def decoded(
-    data: bytes, location: int, hash: bytes, reader: Callable[[int, bytes], Leaf | Branch], payloads: Payloads
-) -> Leaf | Branch:
-    """The trie node of its bytes on disk; `Corrupt` unless it has the hash. Children are stubs that `reader` reads."""
+def decoded(data: bytes, location: int, hash: bytes, source: Source, payloads: Payloads) -> Leaf | Branch:
+    """The trie node of its bytes on disk; `Corrupt` unless it has the hash. Children are stubs of the source."""
     try:
         fields = load(data, payloads.encoding)
         if len(fields) == 2:
@@ -72,7 +73,7 @@ def decoded(
         else:
             prefix, bitmap, hashes, locations = fields
             plain = encode([prefix, bitmap, hashes])
-            node = Branch(prefix, _children(bitmap, hashes, locations, reader), location, hash)
+            node = Branch(prefix, _children(bitmap, hashes, locations, source), location, hash)
     except (TypeError, ValueError, AttributeError) as error:
         raise Corrupt(f"trie node {location} has another shape: {error}") from error
     if blake3(plain).digest() != hash:
@@ -80,15 +81,13 @@ def decoded(
     return node
 
 
-def _children(
-    bitmap: int, hashes: bytes, locations: bytes, reader: Callable[[int, bytes], Leaf | Branch]
-) -> dict[str, Subtree]:
+def _children(bitmap: int, hashes: bytes, locations: bytes, source: Source) -> dict[str, Subtree]:
     nibbles = [nibble for bit, nibble in enumerate(NIBBLES) if bitmap >> bit & 1]
     if not len(nibbles) * 32 == len(hashes) == len(locations) * 4:
         raise ValueError("hashes, locations and bitmap differ in number")
     return {
         nibble: Stub(
-            hashes[i * 32 : i * 32 + 32], int.from_bytes(locations[i * 8 : i * 8 + 8], "big"), reader
+            hashes[i * 32 : i * 32 + 32], int.from_bytes(locations[i * 8 : i * 8 + 8], "big"), source
         )
         for i, nibble in enumerate(nibbles)
     }

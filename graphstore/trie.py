@@ -14,7 +14,8 @@ is a child that was not read yet. No knowledge of graphs, of LMDB or of versions
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from typing import Any, Protocol, Union
 
@@ -23,7 +24,20 @@ from blake3 import blake3
 from itonami.graphstore.codec import array, byte_string, encode
 from itonami.graphstore.errors import InvalidValue
 
-__all__ = ["Branch", "Item", "Leaf", "Stub", "Tree", "delete", "differing", "get", "items", "put", "root"]
+__all__ = [
+    "Branch",
+    "Item",
+    "Leaf",
+    "Stub",
+    "Tree",
+    "bulk",
+    "delete",
+    "differing",
+    "get",
+    "items",
+    "put",
+    "root",
+]
 
 EMPTY_ROOT = blake3(encode([])).digest()
 NIBBLES = "0123456789abcdef"
@@ -103,24 +117,42 @@ class Branch:
             child = self.children[nibble] = child.read()
         return child  # type: ignore[return-value]
 
+    def read_children(self) -> None:
+        """Read what is not read yet, all at once."""
+        stubs = [(nibble, child) for nibble, child in self.children.items() if type(child) is Stub]
+        if stubs:
+            with stubs[0][1].source.together():
+                for nibble, stub in stubs:
+                    self.children[nibble] = stub.read()
+
+
+class Source(Protocol):
+    """Where subtrees are read from."""
+
+    def load(self, location: int, hash: bytes) -> Leaf | Branch:
+        """The subtree at a location, checked against its hash."""
+
+    def together(self) -> AbstractContextManager[object]:
+        """What is loaded in such a block costs less."""
+
 
 class Stub:
     """A subtree known by hash and location, not yet read."""
 
-    __slots__ = ("_hash", "_reader", "location")
+    __slots__ = ("_hash", "location", "source")
 
-    def __init__(self, hash: bytes, location: int, reader: Callable[[int, bytes], Leaf | Branch]) -> None:
+    def __init__(self, hash: bytes, location: int, source: Source) -> None:
         self._hash = hash
         self.location = location
-        self._reader = reader
+        self.source = source
 
     @property
     def hash(self) -> bytes:
         return self._hash
 
     def read(self) -> Leaf | Branch:
-        """The subtree; the reader checks it against the hash."""
-        return self._reader(self.location, self._hash)
+        """The subtree, checked against the hash."""
+        return self.source.load(self.location, self._hash)
 
 
 Subtree = Union[Leaf, Branch, Stub]  # noqa: UP007 - forward reference at run time
@@ -215,6 +247,26 @@ def items(tree: Tree, prefix: str = "") -> Iterator[Any]:
         yield from _walk(node)
 
 
+def bulk(tree: Tree) -> Iterator[Any]:
+    """All items in order of path, read from their source in up to sixteen goes."""
+    if not isinstance(tree, Branch):
+        yield from items(tree)
+        return
+    tree.read_children()
+    source = next((part.source for part in _stubs(tree)), None)
+    for child in tree.children.values():
+        with nullcontext() if source is None else source.together():
+            found = list(_walk(child))  # type: ignore[arg-type]
+        yield from found
+
+
+def _stubs(tree: Branch) -> Iterator[Stub]:
+    """Subtrees two levels down that are not read."""
+    for child in tree.children.values():
+        if isinstance(child, Branch):
+            yield from (part for part in child.children.values() if isinstance(part, Stub))
+
+
 def _walk(node: Leaf | Branch) -> Iterator[Any]:
     stack: list[Leaf | Branch] = [node]
     while stack:
@@ -222,10 +274,8 @@ def _walk(node: Leaf | Branch) -> Iterator[Any]:
         if isinstance(top, Leaf):
             yield top.item
             continue
-        for nibble in reversed(top.children):
-            child = top.child(nibble)
-            assert child is not None
-            stack.append(child)
+        top.read_children()
+        stack.extend(reversed(top.children.values()))  # type: ignore[arg-type]
 
 
 def differing(a: Tree, b: Tree) -> tuple[list[Any], list[Any]]:

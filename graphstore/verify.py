@@ -232,7 +232,7 @@ class _Audit:
             data = txn.get("nodes", u64(location))
             if data is None:
                 raise Corrupt(f"trie node {location} of TX {root.tx} is missing")
-            node = decoded(data, location, hash, self.shelf.load, payloads)
+            node = decoded(data, location, hash, self.shelf, payloads)
             self.sound[location] = hash
             if isinstance(node, Branch):
                 stubs = [child for child in node.children.values() if isinstance(child, Stub)]

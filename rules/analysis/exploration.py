@@ -23,12 +23,12 @@ from time import monotonic
 from typing import Any
 
 from itonami.graphstore.codec import Value, normalise
+from itonami.graphstore.collector import uncollected
 from itonami.graphstore.errors import InvalidValue
 from itonami.graphstore.graph import Graph
 from itonami.rules.analysis.canonical import Canonizer, TooRegular
 from itonami.rules.analysis.ground import MAX_FIRINGS, Change, Ground, Symmetry, fire_pooled, weight
 from itonami.rules.analysis.statespace import Action, Found, Move, StateSpace, check_reads
-from itonami.rules.collector import uncollected
 from itonami.rules.effect import Ids
 from itonami.rules.errors import RuleError
 from itonami.rules.gluing import gluing

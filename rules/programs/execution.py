@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from itonami.graphstore.collector import uncollected
 from itonami.graphstore.graph import Graph
 from itonami.graphstore.head import Head
-from itonami.rules.collector import uncollected
 from itonami.rules.effect import Ids
 from itonami.rules.errors import RuleError
 from itonami.rules.gluing import gluing

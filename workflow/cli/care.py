@@ -1,4 +1,4 @@
-"""`stats`, `backup`, `compact`, `prune`, `retention`, `tag`, `untag`, `tags`: what an operator does with a store.
+"""`stats`, `backup`, `compact`, `reindex`, `prune`, `retention`, `tag`, ...: what an operator does with a store.
 
 Pruning is the one thing here that cannot be undone: it has a rehearsal (`--dry-run`), and what it would drop is
 decided by the same words. How it is done is the store's.
@@ -26,7 +26,7 @@ from itonami.workflow.cli.app import AsJson, app
 from itonami.workflow.cli.output import bar, columns, emit, note, plain, say, size_text
 from itonami.workflow.cli.subject import POINTS, checked_point, found, opened
 
-__all__ = ["backup", "compact", "prune", "retention", "stats", "tag", "tags", "untag"]
+__all__ = ["backup", "compact", "prune", "reindex", "retention", "stats", "tag", "tags", "untag"]
 
 MAX_VERSIONS = 10**9
 
@@ -106,6 +106,19 @@ def compact(ctx: typer.Context, as_json: AsJson = False) -> None:
         emit({"before": before, "after": after})
     else:
         say(f"compact: {size_text(before)} -> {size_text(after)}", "green")
+
+
+@app.command()
+def reindex(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Derive the indices over all runs anew, where `verify` found something wrong with them. Writers wait meanwhile."""
+    from itonami.graphstore.care import reindex as derived
+
+    with opened(ctx, write=True) as store, bar("reindex") as advance:
+        found = derived(store, advance)
+    if as_json:
+        emit({"entries": found.entries, "wrong": found.wrong})
+    else:
+        say(f"reindex: {found.entries} entries, {found.wrong} were wrong", "green")
 
 
 # -- the past ----------------------------------------------------------------------------------------------

@@ -10,7 +10,15 @@ from typing import Any
 
 from itonami.graphstore import HEADER, Change, Commit, Delta, Edge, Graph, Node
 
-__all__ = ["delta_document", "graph_document", "is_run", "log_rows", "run_document", "summary"]
+__all__ = [
+    "delta_document",
+    "element_document",
+    "graph_document",
+    "is_run",
+    "log_rows",
+    "run_document",
+    "summary",
+]
 
 _OPERATORS = frozenset({"Activity", "Seq", "Parallel", "Decision", "Saga"})
 _STEP_KEYS = ("activity", "attempt", "started", "ended", "input", "output", "error")
@@ -38,7 +46,7 @@ def _step(node: Node) -> dict[str, Any]:
 
 def graph_document(name: str, tx: int, graph: Graph) -> dict[str, Any]:
     """Any other graph of the store: its nodes and edges. O(size)."""
-    nodes, edges = map(_element, graph.nodes()), map(_element, graph.edges())
+    nodes, edges = map(element_document, graph.nodes()), map(element_document, graph.edges())
     return {"graph": name, "tx": tx, "nodes": list(nodes), "edges": list(edges)}
 
 
@@ -75,19 +83,20 @@ def delta_document(delta: Delta) -> dict[str, Any]:
     """A delta: what was added, removed and set, of nodes and of edges."""
     return {
         "nodes": {
-            "added": [_element(node) for node in delta.added_nodes],
-            "removed": [_element(node) for node in delta.removed_nodes],
+            "added": [element_document(node) for node in delta.added_nodes],
+            "removed": [element_document(node) for node in delta.removed_nodes],
             "set": [_change(change) for change in delta.set_nodes],
         },
         "edges": {
-            "added": [_element(edge) for edge in delta.added_edges],
-            "removed": [_element(edge) for edge in delta.removed_edges],
+            "added": [element_document(edge) for edge in delta.added_edges],
+            "removed": [element_document(edge) for edge in delta.removed_edges],
             "set": [_change(change) for change in delta.set_edges],
         },
     }
 
 
-def _element(element: Node | Edge) -> dict[str, Any]:
+def element_document(element: Node | Edge) -> dict[str, Any]:
+    """A node or edge as documents have it."""
     if isinstance(element, Node):
         return {"id": element.id, "labels": sorted(element.labels), "properties": element.data}
     ends = {"source": element.source, "label": element.label, "target": element.target}

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from itonami.graphstore import InvalidValue
-from itonami.rules.collector import uncollected
+from itonami.graphstore.collector import uncollected
 from itonami.workflow.cli.app import AsJson, app
 from itonami.workflow.cli.grammars import grammar_in, pack_in
 from itonami.workflow.cli.output import bar, columns, emit, note, say

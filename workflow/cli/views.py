@@ -26,7 +26,7 @@ from itonami.workflow.cli.documents import (
 from itonami.workflow.cli.output import columns, emit, plain, say, terminal
 from itonami.workflow.cli.subject import ENDED, POINTS, checked_point, found, opened
 
-__all__ = ["diff", "log", "ps", "show"]
+__all__ = ["diff", "log", "ps", "show", "value_text"]
 
 DETAIL_CHARS = 120
 STATUSES = frozenset({"pending", "running", "waiting", "queued", "dropped", "crashed", "parked"}) | ENDED
@@ -254,7 +254,7 @@ def _detail(row: dict[str, Any], after: Graph) -> str:
     error = params.pop("error", None) or params.pop("reason", None)
     if error is None and row["event"].startswith("Run"):
         error = after.header.get("error")
-    rest = " ".join(f"{key}={_value(value)}" for key, value in params.items() if value is not None)
+    rest = " ".join(f"{key}={value_text(value)}" for key, value in params.items() if value is not None)
     rest = rest if len(rest) <= DETAIL_CHARS else f"{rest[: DETAIL_CHARS - 1]}…"
     by = f"by {row['author']}" if "author" in row else ""
     return "  ".join(part for part in (error_text(error), rest, by) if part)
@@ -268,7 +268,8 @@ def _log_style(event: str) -> str:
     return "green" if event in ("RunSucceeded", "ActivityCompleted") else ""
 
 
-def _value(value: Any) -> str:
+def value_text(value: Any) -> str:
+    """A value of the store as JSON text."""
     return json.dumps(plain(value), ensure_ascii=False)
 
 
@@ -281,15 +282,23 @@ def diff(
     run: RunId,
     a: Annotated[str, typer.Argument(help=POINTS)],
     b: Annotated[str, typer.Argument(help="Another.")] = "HEAD",
+    other: Annotated[
+        str | None,
+        typer.Option("--with", metavar="RUN2", help="Compare with RUN2 at B, and tell where they parted."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """What changed in a run between two points in time."""
+    """What changed in a run between two points in time, or what is different in another run."""
     points = checked_point(a, "A"), checked_point(b, "B")
     with opened(ctx) as store:
-        delta = store.diff(found(store, run), *points)
+        first, second = found(store, run), run if other is None else found(store, other)
+        delta = store.at(first, points[0]).diff(store.at(second, points[1]))
+        parting = None if other is None else _parting(store, (run, other), points)
     if as_json:
-        emit(delta_document(delta))
+        emit(delta_document(delta) | ({} if other is None else {"parted": parting}))
         return
+    if other is not None:
+        _tell_parting(parting)
     removed: list[Node | Edge] = [*delta.removed_nodes, *delta.removed_edges]
     added: list[Node | Edge] = [*delta.added_nodes, *delta.added_edges]
     for element in removed:
@@ -301,6 +310,35 @@ def diff(
         say(f"+ {_element(element)}", "green")
 
 
+def _parting(store: Store, runs: tuple[str, str], points: tuple[str, str]) -> dict[str, Any] | None:
+    """Where the logs of two runs part, each up to its point; None where they say the same."""
+    from itonami.query.diff import parted
+
+    found = parted(store, *runs, *points)
+    if found is None:
+        return None
+    sides = {side: None if row is None else row._asdict() for side, row in (("a", found.a), ("b", found.b))}
+    return {"common": found.common, "a_tx": found.a_tx, "b_tx": found.b_tx, **sides}
+
+
+def _tell_parting(parting: dict[str, Any] | None) -> None:
+    if parting is None:
+        say("the logs say the same", "green")
+        return
+    sides = ("nothing more" if row is None else _event(row) for row in (parting["a"], parting["b"]))
+    shared = (
+        f"the state of TX {parting['a_tx']} and TX {parting['b_tx']} is shared" if parting["a_tx"] else ""
+    )
+    say(f"the logs part after {parting['common']} events{f'; {shared}' if shared else ''}", "bold")
+    for sign, text, style in zip("-+", sides, ("red", "green"), strict=True):
+        say(f"{sign} {text}", style)
+
+
+def _event(row: dict[str, Any]) -> str:
+    place, nodes = f"{row['tx']}.{row['seq']}", " ".join(row["match"] or ())
+    return f"{place}  {row['event']}  {row['rule'] or ''}  {nodes}  {value_text(row['params'])}"
+
+
 def _changes(change: Change) -> Iterator[str]:
     labels = [
         *(f"-{label}" for label in change.labels_removed),
@@ -310,14 +348,14 @@ def _changes(change: Change) -> Iterator[str]:
         yield f" {' '.join(labels)}"
     for key in sorted(change.before.keys() | change.after.keys()):
         before, after = (
-            _value(side[key]) if key in side else "(absent)" for side in (change.before, change.after)
+            value_text(side[key]) if key in side else "(absent)" for side in (change.before, change.after)
         )
         yield f".{key}: {before} -> {after}"
 
 
 def _element(element: Node | Edge) -> str:
     """An element as Cypher would write it."""
-    held = f" {_value(element.data)}" if element.data else ""
+    held = f" {value_text(element.data)}" if element.data else ""
     if isinstance(element, Node):
         return f"({element.id}{''.join(f':{label}' for label in sorted(element.labels))}{held})"
     return f"({element.source})-[:{element.label}{held}]->({element.target})"

@@ -22,7 +22,8 @@ __all__ = ["NetworkxGrand", "open_peer"]
 class NetworkxGrand(Querier):
     """A graph in memory."""
 
-    settings = {"storage": "memory, one version"}
+    def __init__(self) -> None:
+        self.settings = {"storage": "memory, one version"}
 
     def fill(self, nodes: int, versions: int) -> None:
         self._graph = networkx.DiGraph()

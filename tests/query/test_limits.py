@@ -1,0 +1,127 @@
+"""Limits: hostile queries end, soon, with an error that names the limit; honest ones never notice."""
+
+import time
+
+import pytest
+
+from itonami.graphstore import Graph
+from itonami.query import ArgumentError, Limits, run
+from itonami.query import LimitExceeded as Exceeded
+from itonami.query.engine.limits import Meter, weight
+
+
+def complete(size):
+    """Every node linked to every other."""
+    evolver = Graph().evolver()
+    for number in range(size):
+        evolver.add_node("N", id=f"n{number:03}", k=number)
+    for a in range(size):
+        for b in range(size):
+            if a != b:
+                evolver.add_edge(f"n{a:03}", "T", f"n{b:03}")
+    return evolver.persistent()
+
+
+DENSE = complete(12)
+
+HOSTILE = [
+    ("MATCH (a), (b), (c), (d), (e), (f), (g), (h), (i) RETURN count(*)", "seconds"),
+    ("MATCH (a)-[*]->(b) RETURN count(*)", "seconds"),
+    ("MATCH ((a)-[:T]->(b))+ RETURN count(*)", "seconds"),
+    ("UNWIND range(1, 1000000000) AS x UNWIND range(1, 1000000000) AS y RETURN count(*)", "seconds"),
+    ("UNWIND range(1, 1000000000) AS x RETURN max(x)", "seconds"),
+    ("RETURN [x IN range(1, 900000) | [y IN range(1, 900000) | x * y]] AS xs", "values"),
+    (
+        "MATCH (a) WHERE all(x IN range(1, 9000) WHERE any(y IN range(1, 9001) WHERE y > x)) RETURN a",
+        "seconds",
+    ),
+    ("UNWIND range(1, 1000000000) AS x RETURN x", "rows"),
+    ("UNWIND range(1, 1000000000) AS x RETURN collect(x)", "values"),
+    ("UNWIND range(1, 1000000000) AS x RETURN DISTINCT x", "rows"),
+    ("UNWIND range(1, 1000000000) AS x WITH DISTINCT x RETURN count(*)", "values"),
+    ("UNWIND range(1, 1000000000) AS x WITH x ORDER BY -x RETURN count(*)", "values"),
+    ("UNWIND range(1, 1000000000) AS x RETURN x % 100000000, count(*)", "values"),
+    ("UNWIND range(1, 1000000000) AS x RETURN count(DISTINCT x)", "values"),
+    (
+        "UNWIND range(1, 1000) AS x UNWIND range(1, 1000) AS y RETURN collect([x, y, range(1, 1000)])",
+        "values",
+    ),
+    ("RETURN reduce(s = 'x', i IN range(1, 100) | s + s) AS s", "values"),
+    ("RETURN reduce(s = [1], i IN range(1, 100) | s + s) AS s", "values"),
+    ("RETURN range(1, 1000000000) AS xs", "1,000,000"),
+    ("MATCH (a) RETURN [p = (a)-[*]->() | nodes(p)] AS xs", "values"),
+]
+
+
+@pytest.mark.parametrize(("text", "limit"), HOSTILE, ids=[text for text, _ in HOSTILE])
+def test_hostile_queries_end_within_their_limits(text, limit):
+    start = time.monotonic()
+    with pytest.raises(Exceeded) as caught:
+        run(DENSE, text, limits=Limits(seconds=1.0, rows=5_000, values=20_000))
+    assert time.monotonic() - start < 4
+    assert limit in str(caught.value)
+
+
+def test_an_error_says_how_to_raise_the_limit():
+    with pytest.raises(Exceeded, match=r"more than 10 rows; .* Limits\(rows="):
+        run(DENSE, "MATCH (a), (b) RETURN a", limits=Limits(rows=10))
+    with pytest.raises(Exceeded, match=r"more than 10 steps; .* Limits\(steps="):
+        run(DENSE, "MATCH (a), (b) RETURN a", limits=Limits(steps=10))
+
+
+def test_what_is_no_longer_held_is_no_longer_counted():
+    text = "UNWIND range(1, 200) AS x RETURN sum(size([y IN range(1, 300) | y])) AS s"
+    assert run(DENSE, text, limits=Limits(values=1_000)).rows == ((60_000,),)
+    each = "UNWIND range(1, 50) AS x RETURN max(COUNT { UNWIND range(1, 60) AS y WITH DISTINCT y RETURN y }) AS m"
+    assert run(DENSE, each, limits=Limits(values=200)).rows == ((60,),)
+
+
+def test_a_top_holds_little_more_than_it_gives():
+    text = "UNWIND range(1, 20000) AS x RETURN x ORDER BY x DESC LIMIT 3"
+    assert run(DENSE, text, limits=Limits(values=3_000)).rows == ((20_000,), (19_999,), (19_998,))
+
+
+def test_expressions_as_deep_as_the_parser_lets_through_run():
+    depth = 60
+    assert run(DENSE, "RETURN " + "(" * depth + "1" + " + 1)" * depth + " AS x").rows == ((depth + 1,),)
+    assert run(DENSE, "RETURN " + "NOT " * 50 + "true AS x").rows == ((True,),)
+    nested = "MATCH (a) WHERE id(a) = 'n000' AND EXISTS { " * 6 + "MATCH (a)" + " }" * 6
+    assert run(DENSE, "MATCH (a) WHERE EXISTS { " + nested + " } RETURN count(a)").rows == ((1,),)
+
+
+def test_a_chain_of_clauses_runs_or_says_that_it_is_too_long():
+    assert run(DENSE, "MATCH (a:N {k: 1}) " + "MATCH (a) " * 50 + "RETURN a.k").rows == ((1,),)
+    with pytest.raises(Exceeded, match="too many clauses"):
+        run(DENSE, "MATCH (a) " * 1_500 + "RETURN count(*)")
+
+
+def test_an_operator_that_is_stopped_early_lets_go_of_what_it_held():
+    inner = "EXISTS { UNWIND range(1, 9) AS y WITH DISTINCT y LIMIT 5 RETURN y }"
+    text = f"UNWIND range(1, 500) AS x RETURN sum(CASE WHEN {inner} THEN 1 END) AS s"
+    assert run(DENSE, text, limits=Limits(values=100)).rows == ((500,),)
+
+
+def test_limits_are_positive_numbers():
+    for wrong in (0, -1, True, "many", float("nan")):
+        with pytest.raises(ArgumentError):
+            Limits(rows=wrong)
+
+
+def test_the_clock_is_asked_every_thousand_steps():
+    moments = iter(range(1_000))
+    meter = Meter(Limits(seconds=2.5), clock=lambda: next(moments))
+    with pytest.raises(Exceeded, match="longer than 2\\.5 s"):
+        for _ in range(10_000):
+            meter.step()
+    assert meter.steps == 3_000
+
+
+def test_a_value_weighs_its_parts():
+    assert [weight(value, 100) for value in (None, 7, "short", "x" * 80, [1, [2]], {"a": [1, 2]})] == [
+        1,
+        1,
+        1,
+        11,
+        4,
+        4,
+    ]

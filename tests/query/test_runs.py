@@ -1,0 +1,206 @@
+"""Runs found by workflow, status, time and attributes are those that a look at every graph finds."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import product
+
+import pytest
+
+from itonami.graphstore import HEADER, InvalidValue, NotFound, Store
+from itonami.graphstore.care import reindex
+from itonami.query import ArgumentError, EntityNotFound, QueryTypeError
+from itonami.query import run as query
+from itonami.query.blame import blame
+from itonami.query.causes import cause_rows, causes
+from itonami.query.diff import diff
+from itonami.query.history import history
+from itonami.query.log import log
+from itonami.query.runs import runs
+from itonami.query.values import from_store
+
+START = datetime(2030, 1, 1, tzinfo=UTC)
+WORKFLOWS, STATUSES = ("order", "wide"), ("running", "failed", "succeeded")
+DECLARED = [(), (("status",)), (("kind", "workflow", "status", "started"))]
+
+
+def put(store, name, **header):
+    with store.transaction(name, event="put") as graph:
+        if HEADER in graph:
+            graph.update(HEADER, **header)
+        else:
+            graph.add_node(HEADER, id=HEADER, **header)
+
+
+def made(store):
+    """Eighteen runs and what is no run, half of them moved on since."""
+    for number, (workflow, status, n) in enumerate(product(WORKFLOWS, STATUSES, range(3))):
+        started, attributes = START + timedelta(hours=number), {"n": n, "text": str(n)}
+        put(store, f"run{number}", kind="run", workflow=workflow, status="running", started=started)
+        put(store, f"run{number}", status=status, attributes=attributes)
+    put(store, "definition/order/1", kind="definition", workflow="order", status="pending")
+    put(store, "inbox/run1", kind="inbox", status="running")
+    with store.transaction("bare", event="put") as graph:
+        graph.add_node("A")
+
+
+def brute_force(store, at, wanted):
+    found = []
+    for version in store.graphs(at):
+        header = store.at(version.graph, version.tx).header
+        attributes = header.get("attributes") or {}
+        asked = dict(wanted)
+        since, until = asked.pop("since", START), asked.pop("until", START + timedelta(days=99))
+        fields = {key: header.get(key) for key in ("workflow", "status") if key in asked}
+        if header.get("kind") == "run" and since <= header["started"] <= until:
+            has = attributes | fields
+            if all(key in has and has[key] == value for key, value in asked.items()):
+                found.append(version.graph)
+    return found
+
+
+FILTERS = [
+    {},
+    {"workflow": "order"},
+    {"status": "failed"},
+    {"workflow": "wide", "status": "succeeded"},
+    {"workflow": "none"},
+    {"n": 2},
+    {"n": 2, "text": "2", "status": "running"},
+    {"n": "2"},
+    {"missing": None},
+    {"since": START + timedelta(hours=5)},
+    {"until": START + timedelta(hours=5), "workflow": "order"},
+    {"since": START + timedelta(hours=3), "until": START + timedelta(hours=3), "n": 0},
+]
+
+
+@pytest.mark.parametrize("declared", DECLARED, ids=["no index", "one index", "all indices"])
+def test_runs_are_those_that_a_look_at_every_graph_finds(declared):
+    with Store.memory() as store:
+        for key in declared:
+            store.declare_index(HEADER, key)
+        made(store)
+        for wanted in FILTERS:
+            for at in (None, store.last_tx, 20, 7):
+                assert [row.run for row in runs(store, at, **wanted)] == brute_force(store, at, wanted), (
+                    wanted
+                )
+
+
+def test_an_index_makes_a_question_cheap_and_never_decides_it():
+    with Store.memory() as store:
+        store.declare_index(HEADER, "status")
+        made(store)
+        sound = [row.run for row in runs(store, status="failed")]
+        store._backend.write(lambda txn: [txn.delete("index", key) for key, _ in list(txn.scan("index"))])
+        assert list(runs(store, status="failed")) == []  # what is not in it is not found
+        reindex(store)
+        assert [row.run for row in runs(store, status="failed")] == sound
+        put(store, sound[0], status="succeeded")
+        assert [row.run for row in runs(store, status="failed")] == sound[1:]
+
+
+def test_a_row_says_when_a_run_was_started_and_moved(store):
+    rows = {row.run: row for row in runs(store)}
+    assert rows.keys() == {"poor", "rich", "wide", "again"}
+    poor = rows["poor"]
+    assert (poor.workflow, poor.status, poor.attributes) == ("order", "failed", {"customer": "poor", "n": 4})
+    assert poor.started <= poor.ended <= poor.updated
+    assert poor.tx == store.head("poor").tx
+    assert [row.status for row in runs(store, store.version("poor", "HEAD~2").tx)] == ["running"]
+
+
+def test_times_without_a_zone_are_refused(store):
+    with pytest.raises(InvalidValue, match="zone"):
+        runs(store, since=datetime(2030, 1, 1))
+
+
+# -- the same as procedures -----------------------------------------------------------------------------------
+
+
+def asked(store, text, graph="poor", **settings):
+    return query(store, text, graph=graph, **settings)
+
+
+def plain(rows):
+    """Rows as the language has them."""
+    return tuple(tuple(listed(value) for value in row) for row in rows)
+
+
+def listed(value):
+    if isinstance(value, tuple | list):
+        return [listed(item) for item in value]
+    if isinstance(value, dict):
+        return {key: listed(item) for key, item in value.items()}
+    return from_store(value)
+
+
+def test_procedures_say_what_the_functions_say(store):
+    tx = store.version("poor", "HEAD~4").tx
+    for text, rows in (
+        ("CALL itonami.log()", log(store, "poor")),
+        (f"CALL itonami.log({tx})", log(store, "poor", tx)),
+        ("CALL itonami.log(null, 'HEAD~4')", log(store, "poor", None, tx)),
+        ("CALL itonami.log(null, null, 'wide')", log(store, "wide")),
+        ("CALL itonami.history('flaky')", history(store, "poor", "flaky")),
+        (f"CALL itonami.diff({tx})", diff(store, "poor", tx)),
+        (f"CALL itonami.diff({tx}, 'HEAD', 'rich')", diff(store, "poor", tx, other="rich")),
+        ("CALL itonami.blame('charge', 'status')", blame(store, "poor", "charge", "status")),
+        ("CALL itonami.blame('charge')", blame(store, "poor", "charge")),
+        ("CALL itonami.causes()", cause_rows(causes(store, "poor"))),
+        (f"CALL itonami.causes({tx}, 0)", cause_rows(causes(store, "poor", (tx, 0)))),
+        ("CALL itonami.runs()", runs(store)),
+        ("CALL itonami.runs({status: 'failed', customer: 'poor'})", runs(store, status="failed")),
+    ):
+        expected = list(rows)
+        result = asked(store, text)
+        assert result.columns == type(expected[0])._fields
+        assert result.rows == plain(expected), text
+
+
+def test_where_the_query_reads_the_past_so_do_its_procedures(store):
+    tx = store.version("poor", "HEAD~4").tx
+    assert asked(store, "CALL itonami.log()", at=tx).rows == plain(log(store, "poor", until=tx))
+    assert asked(store, "CALL itonami.runs()", at=tx).rows == plain(runs(store, tx))
+    status = asked(store, "CALL itonami.blame('charge', 'status') YIELD value", at=tx).rows
+    assert status == ((store.at("poor", tx).node("charge")["status"],),)
+
+
+def test_procedures_take_their_arguments_from_rows(store):
+    text = "MATCH (s:Activity) CALL itonami.history(id(s)) YIELD tx RETURN id(s) AS id, count(tx) AS n ORDER BY id"
+    assert asked(store, text).rows == tuple(
+        (id, len(list(history(store, "poor", id)))) for id in ("charge", "flaky", "greet", "undo")
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("CALL itonami.history('nothing')", EntityNotFound),
+        ("CALL itonami.log(null, null, 'nowhere')", EntityNotFound),
+        ("CALL itonami.log('yesterday')", ArgumentError),
+        ("CALL itonami.log(true)", QueryTypeError),
+        ("CALL itonami.history(1)", QueryTypeError),
+        ("CALL itonami.diff(null)", QueryTypeError),
+        ("CALL itonami.causes('x')", QueryTypeError),
+        ("CALL itonami.runs([1])", QueryTypeError),
+    ],
+)
+def test_what_a_procedure_cannot_do_is_said_with_its_place(store, text, error):
+    with pytest.raises(error) as raised:
+        asked(store, text)
+    assert raised.value.line == 1
+
+
+def test_a_graph_value_has_no_history(store):
+    with pytest.raises(EntityNotFound, match="no history"):
+        query(store.at("poor"), "CALL itonami.log()")
+    with pytest.raises(NotFound):
+        log(store, "nowhere")
+
+
+def test_procedures_read_the_graph_and_the_point_that_use_names(store):
+    tx = store.version("poor", "HEAD~4").tx
+    found = query(store, f"USE run('poor') AS OF TX {tx} CALL itonami.log() YIELD tx, seq RETURN tx, seq")
+    assert found.rows == tuple((row.tx, row.seq) for row in log(store, "poor", until=tx))
+    found = query(store, "USE run('rich') CALL itonami.history('charge') YIELD tx RETURN tx", graph="poor")
+    assert found.rows == tuple((row.tx,) for row in history(store, "rich", "charge"))

@@ -172,6 +172,8 @@ def _point(value: Value, source: Source | None = None) -> Point | None:
             detail="InvalidArgumentType",
             fix="use a TxId, a text such as HEAD~3, or a datetime",
         )
+    if isinstance(point, int) and not 0 <= point < 1 << 63:
+        raise ArgumentError(f"{point} is no TxId", detail="NumberOutOfRange", fix="they count from 1")
     return point
 
 

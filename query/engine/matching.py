@@ -271,6 +271,7 @@ class _Chain:
             or vertex in self.matching.known
             or any(vertex in part.needs for part in graph.conditions)
             or any(vertex in (other.left, other.right) for other in graph.links.values() if other is not link)
+            or any(vertex == trail.start for trail in graph.trails)
         )
 
 

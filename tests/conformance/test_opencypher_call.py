@@ -90,7 +90,7 @@ def played(steps):
     return made
 
 
-@pytest.mark.parametrize("steps", scenarios())
+@pytest.mark.parametrize("steps", list(scenarios()))
 def test_a_call_gives_what_the_tck_says(steps, request):
     made = played(steps)
     sandbox = writes.Sandbox()

@@ -384,3 +384,16 @@ def test_inside_a_link_of_many_steps_its_name_is_one_relationship():
     assert rows(
         "MATCH (a {name: 'Ada'})-[r* WHERE type(r) = 'LIVES_IN']->(b) RETURN b.name, r[0] IS NULL"
     ) == [("Rome", False)]
+
+
+@pytest.mark.parametrize(
+    "pattern", ["()-->(b {name: 'b'})", "()<--(a {name: 'a'})", "()--()--(a {name: 'a'})"]
+)
+def test_a_path_may_start_at_a_node_without_a_name(pattern):
+    edit = Graph().evolver()
+    for name in "abc":
+        edit.add_node(id=name, name=name)
+    edit.add_edge("a", "T", "b")
+    edit.add_edge("b", "T", "c")
+    (row,) = run(edit.persistent(), f"MATCH p = {pattern} RETURN nodes(p) AS nodes").rows
+    assert all(node is not None for node in row[0])

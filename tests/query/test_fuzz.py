@@ -351,11 +351,16 @@ EXPRESSIONS = {
     "n": (NUMBERS, CALLS, UNTYPED),
     "l": (LISTS, LISTS, CALLS, UNTYPED),
 }
-AGGREGATED = tuple(
-    f"{name}({distinct}<e>{', 0.5' * name.startswith('percentile')})"
-    for name in AGGREGATES
-    for distinct in ("", "DISTINCT ")
-) + ("count(*)", "[<e>, collect(<e>)]", "sum(<e>) + count(*)")
+AGGREGATED = (
+    *(
+        f"{name}({distinct}<e>{', 0.5' * name.startswith('percentile')})"
+        for name in AGGREGATES
+        for distinct in ("", "DISTINCT ")
+    ),
+    "count(*)",
+    "[<e>, collect(<e>)]",
+    "sum(<e>) + count(*)",
+)
 GRAMMAR = {
     "item": ("<e>",) * 4 + AGGREGATED[:: len(AGGREGATED) // 8] + ("<aggregate>",),
     "aggregate": AGGREGATED,
@@ -420,7 +425,7 @@ class Writer:
         new = []
 
         def one(names, again=False):
-            free = [name for name in names if again or name not in new and name not in self.names]
+            free = [name for name in names if again or (name not in new and name not in self.names)]
             new.append(self.choose((*free, "")))
             return new[-1]
 

@@ -73,5 +73,5 @@ def limit_exceeded(what: str, limit: int) -> LimitExceeded:
     return LimitExceeded(
         f"{what} would be longer than {limit:,}",
         detail="LimitExceeded",
-        fix="ask for less, or raise the limit",
+        fix="ask for less",
     )

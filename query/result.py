@@ -121,7 +121,8 @@ class Result:
         if self.plan is not None:
             return self.plan
         lines = ["  ".join(self.columns), *("  ".join(map(_shown, row)) for row in self.rows[:SHOWN_ROWS])]
-        return "\n".join(lines)
+        more = len(self.rows) - SHOWN_ROWS
+        return "\n".join([*lines, *([f"... and {more:,} more rows"] if more > 0 else [])])
 
 
 def _shown(value: Value) -> str:

@@ -200,7 +200,8 @@ class ClauseCompiler(PointCompiler):
         procedure = self.procedures[clause.name]
         given = clause.arguments
         if given is None:
-            given = tuple(Parameter(name, at=clause.at) for name in procedure.inputs)
+            wanted_inputs = procedure.inputs[: procedure.required]  # what may be left out is
+            given = tuple(Parameter(name, at=clause.at) for name in wanted_inputs)
         arguments = [self.compile(argument, scope) for argument in given]
         fields = clause.fields
         if fields is None:

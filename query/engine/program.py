@@ -10,6 +10,7 @@ Nothing here knows clauses.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -59,11 +60,12 @@ class Program:
         """What a run of this program starts from. Raises `ParameterMissing`."""
         missing = sorted(self.parameters - params.keys())
         if missing:
+            found = re.search(rf"\${re.escape(missing[0])}\b", self.text)
             raise ParameterMissing(
                 f"the parameter ${missing[0]} was not given",
                 detail="MissingParameter",
                 text=self.text,
-                at=max(self.text.find("$" + missing[0]), 0),
+                at=found.start() if found else 0,
                 fix=f"pass params={{{missing[0]!r}: ...}}",
             )
         context = Context(now=datetime.now(UTC) if now is None else now)

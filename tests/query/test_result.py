@@ -8,6 +8,7 @@ from rich.console import Console
 
 from itonami.graphstore import Graph
 from itonami.query import ArgumentError, Result, SemanticError, run
+from itonami.query.cypher.errors import ParameterMissing
 
 
 def island():
@@ -113,3 +114,13 @@ def test_a_graph_value_has_neither_name_nor_history():
     for options in ({"graph": "x"}, {"at": 1}):
         with pytest.raises(ArgumentError):
             run(ISLAND, "RETURN 1 AS x", **options)
+
+
+def test_a_long_result_says_how_much_more_there_is():
+    assert str(run(Graph(), "UNWIND range(1, 150) AS x RETURN x")).endswith("... and 50 more rows")
+
+
+def test_a_missing_parameter_is_shown_where_it_stands():
+    with pytest.raises(ParameterMissing) as caught:
+        run(Graph(), "RETURN $ab, $a", params={"ab": 1})
+    assert caught.value.column == 13

@@ -245,19 +245,21 @@ class Ledger:
         entry = self.commit(txn, found[0]).entry(graph)
         return Place(number, found[1], found[0], entry.root)
 
-    def resolve(self, txn: Reading, graph: str, point: AtTx | Back | AtTime | AtTag) -> int:
-        """The TxId of the version that a point in time means, else `NotFound`, or `VersionPruned`. Versions
-        that a tag names or a fork starts from outlive the pruning of those around them."""
+    def resolve(
+        self, txn: Reading, graph: str, point: AtTx | Back | AtTime | AtTag, last: int = LATEST
+    ) -> int:
+        """The TxId of the version that a point in time means when TX `last` was the newest, else `NotFound`, or
+        `VersionPruned`. Versions that a tag names or a fork starts from outlive the pruning of those around them."""
         name = self.name(txn, graph)
         if name is None:
             raise NotFound(f"there is no graph {graph!r}", where="store")
         if isinstance(point, AtTag):
             return self.tag(txn, graph, name.number, point.name)
         if isinstance(point, Back):
-            found = self._back(txn, name.number, point.versions)
+            found = self._back(txn, name.number, point.versions, last)
         else:
             tx = point.tx if isinstance(point, AtTx) else self.tx_at(txn, microseconds(point.time))
-            found = self.version_at(txn, name.number, min(max(tx, 0), LATEST))
+            found = self.version_at(txn, name.number, min(max(tx, 0), last))
         if found is None:
             first = self.versions(txn, name.number, limit=1)
             raise NotFound(
@@ -273,9 +275,9 @@ class Ledger:
             )
         return found[0]
 
-    def _back(self, txn: Reading, number: bytes, versions: int) -> tuple[int, int] | None:
-        """(tx, version) so many versions before the last, or None. O(versions)."""
-        for steps, (key, version) in enumerate(txn.scan_back("versions", number + u64(LATEST))):
+    def _back(self, txn: Reading, number: bytes, versions: int, last: int) -> tuple[int, int] | None:
+        """(tx, version) so many versions before the one of TX `last`, or None. O(versions)."""
+        for steps, (key, version) in enumerate(txn.scan_back("versions", number + u64(last))):
             if key[:8] != number:
                 return None
             if steps == versions:

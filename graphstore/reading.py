@@ -78,6 +78,13 @@ class Reader:
         with self._backend.read() as txn:
             return self._cache.graph(txn, graph, self._ledger.resolve(txn, graph, parsed))
 
+    def resolve(self, graph: str, point: Point, last: int) -> int:
+        """The TxId that a point in time means when TX `last` was the newest, else `NotFound` or `VersionPruned`: so
+        whoever asks for several moments can have them all of one state of the store."""
+        parsed = parse_point(point)
+        with self._backend.read() as txn:
+            return self._ledger.resolve(txn, graph, parsed, last)
+
     def version(self, graph: str, point: Point = "HEAD") -> Version:
         """The version that a point in time means, else `NotFound` or `VersionPruned`."""
         parsed = parse_point(point)

@@ -18,7 +18,7 @@ Nothing is found out here: only arguments come in and rows go out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from itonami.graphstore.errors import InvalidValue, NotFound
@@ -29,6 +29,7 @@ from itonami.query.causes import CauseRow, cause_rows, causes
 from itonami.query.context import Context
 from itonami.query.cypher.errors import ArgumentError, EntityNotFound, QueryTypeError
 from itonami.query.diff import DiffRow, Parting, diff, parted
+from itonami.query.engine.points import moment
 from itonami.query.engine.procedures import Procedure, Procedures
 from itonami.query.engine.source import Source
 from itonami.query.history import HistoryRow, history
@@ -40,7 +41,6 @@ from itonami.query.values import Value, from_store, type_name
 __all__ = ["PROCEDURES"]
 
 Rows = Iterator[tuple[Value, ...]]
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _log(_: Context, source: Source, since: Value = None, until: Value = None, graph: Value = None) -> Rows:
@@ -155,7 +155,7 @@ def _value(value: Any) -> Value:
 def _python(value: Value) -> Any:
     """A value as stores hold it."""
     if type(value) is DateTime:
-        return _EPOCH + timedelta(microseconds=value.instant // 1_000)
+        return moment(value)
     if type(value) is list:
         return [_python(item) for item in value]
     return {key: _python(item) for key, item in value.items()} if type(value) is dict else value

@@ -41,6 +41,7 @@ class RunRow(NamedTuple):
 
 def runs(
     store: Reader,
+    /,
     at: Point | None = None,
     *,
     workflow: str | None = None,

@@ -200,8 +200,7 @@ class ClauseCompiler(PointCompiler):
         procedure = self.procedures[clause.name]
         given = clause.arguments
         if given is None:
-            wanted_inputs = procedure.inputs[: procedure.required]  # what may be left out is
-            given = tuple(Parameter(name, at=clause.at) for name in wanted_inputs)
+            given = tuple(Parameter(name, at=clause.at) for name in procedure.inputs)
         arguments = [self.compile(argument, scope) for argument in given]
         fields = clause.fields
         if fields is None:

@@ -29,6 +29,7 @@ __all__ = [
     "Others",
     "Run",
     "across",
+    "as_it_was",
     "by_id",
     "by_ids",
     "by_label",
@@ -262,7 +263,7 @@ def ends(
                 continue
             if type(edge) is not Edge:
                 raise wrong_type(f"a {type_name(edge)} stands where a relationship should")
-            if not same and row[graph].find_edge(edge.id) is None:
+            if not same and not as_it_was(row[graph], edge):
                 continue
             if (link.types is not None and edge.label not in link.types) or others.has(row, edge.id):
                 continue
@@ -271,6 +272,16 @@ def ends(
                     yield row
 
     return run
+
+
+def as_it_was(version: Version, edge: Edge) -> bool:
+    """Whether a relationship of another version is in this one, between the same nodes."""
+    found = version.find_edge(edge.id)
+    return found is not None and (found.source, found.target, found.label) == (
+        edge.source,
+        edge.target,
+        edge.label,
+    )
 
 
 def trail(slot: int, start: int, links: Sequence[tuple[int, bool]], graph: int) -> Run:

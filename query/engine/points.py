@@ -24,7 +24,7 @@ from itonami.query.engine.version import Version
 from itonami.query.temporal import DateTime
 from itonami.query.values import Value, type_name
 
-__all__ = ["PointCompiler"]
+__all__ = ["PointCompiler", "moment"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FORMS = {"TX": "a TxId", "TAG": "a name", "HEAD": "a number of versions"}
@@ -103,9 +103,19 @@ def _spelt(kind: str, value: Value) -> StorePoint:
     if (kind == "TX" and of is int) or (kind == "VALUE" and (of is int or of is str)):
         return value  # type: ignore[no-any-return]
     if kind == "VALUE" and of is DateTime:
-        return _EPOCH + timedelta(microseconds=value.instant // 1_000)
+        return moment(value)
     raise QueryTypeError(
         f"a {type_name(value)} is no point in time",
         detail="InvalidArgumentType",
         fix=f"use {_FORMS.get(kind, 'a TxId, a text such as HEAD~3, or a datetime')}",
     )
+
+
+def moment(value: DateTime) -> datetime:
+    """A datetime as stores take it. Raises `ArgumentError` beyond the years 1 to 9999."""
+    try:
+        return _EPOCH + timedelta(microseconds=value.instant // 1_000)
+    except OverflowError:
+        raise ArgumentError(
+            f"{value} is no moment of a store", detail="NumberOutOfRange", fix="use the years 1 to 9999"
+        ) from None

@@ -14,7 +14,7 @@ from typing import Protocol
 from itonami.graphstore.graph import GraphView
 from itonami.graphstore.points import Point
 from itonami.graphstore.reading import Reader
-from itonami.query.cypher.errors import EntityNotFound
+from itonami.query.cypher.errors import ArgumentError, EntityNotFound
 
 __all__ = ["EVENTS", "Source", "StoreSource", "ValueSource", "reading"]
 
@@ -58,6 +58,8 @@ class StoreSource:
     def __init__(self, store: Reader, name: str | None = None, at: Point | None = None) -> None:
         self.store: Reader | None = store
         self.name = name
+        if not isinstance(name, str | None):
+            raise ArgumentError(f"a graph is named by text, not by a {type(name).__name__}")
         self._reader = store
         self._newest = store.last_tx
         self.at: Point | None = self._newest if at is None else at
@@ -70,12 +72,20 @@ class StoreSource:
                 "the query names no graph", fix="begin with USE graph('name'), or pass graph='name'"
             )
         chosen = self.at if point is None else point
-        when = self._newest if chosen is None or chosen == "HEAD" else chosen
+        when = self._resolved(name.removeprefix(EVENTS), chosen)
         if name.startswith(EVENTS) and name not in self._reader:
             from itonami.query.events import events
 
             return events(self._reader, name.removeprefix(EVENTS), when)
         return self._reader.at(name, when)
+
+    def _resolved(self, name: str, point: Point | None) -> Point:
+        """The TxId of a point, as of the transaction that the query began after."""
+        if point is None or point == "HEAD":
+            return self._newest
+        if type(point) is int:
+            return min(point, self._newest)
+        return self._reader.resolve(name, point, self._newest)
 
 
 def reading(source: Source, name: str | None, point: Point | None) -> Source:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from itonami.graphstore.graph import Edge, Node
-from itonami.query.engine.moves import Others, Run, way_of
+from itonami.query.engine.moves import Others, Run, as_it_was, way_of
 from itonami.query.engine.pattern import Link
 from itonami.query.engine.runtime import Condition, Row, Runtime, Stage, chained
 from itonami.query.engine.version import Version
@@ -169,6 +169,8 @@ def retrace(link: Link, forward: bool, start: int, end: int, bound: bool, graph:
             runtime.meter.work(1 + len(given))
             ids = [edge.id for edge in given]
             if len(given) < low or (high is not None and len(given) > high) or len(set(ids)) < len(ids):
+                continue
+            if not all(as_it_was(row[graph], edge) for edge in given):
                 continue
             far = end_of(given if forward else given[::-1], row[start].id)
             if far is None or any(others.has(row, id) for id in ids):

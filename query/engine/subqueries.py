@@ -12,6 +12,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 
+from itonami.graphstore.graph import Node
 from itonami.query.cypher.ast import (
     Expression,
     Match,
@@ -30,6 +31,8 @@ from itonami.query.engine.pattern import Link, listed_types, pattern_graph
 from itonami.query.engine.runtime import HERE, RUNTIME, Evaluate, Row, Runtime, chained
 from itonami.query.engine.scope import Scope
 from itonami.query.engine.version import Version
+from itonami.query.faults import wrong_type
+from itonami.query.values import type_name
 
 __all__ = ["SubqueryCompiler", "opened"]
 
@@ -109,6 +112,8 @@ class SubqueryCompiler(ComprehensionCompiler):
             node = row[slot]
             if node is None:
                 return 0
+            if type(node) is not Node:
+                raise wrong_type(f"a {type_name(node)} stands where a node should")
             count = opened(row, graph).degree(node.id, way, link[1].types)
             row[RUNTIME].meter.work(count)
             return count

@@ -1,11 +1,13 @@
 """Time travel: a real store, read at any of its transactions, several of them in one query."""
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from itonami.graphstore import Store
-from itonami.query import ArgumentError, EntityNotFound, QueryTypeError, run
+from itonami.query import ArgumentError, EntityNotFound, QueryError, QueryTypeError, run
+from itonami.query.engine.source import StoreSource
 
 
 @pytest.fixture
@@ -195,3 +197,63 @@ def test_a_plan_at_a_point_is_shown(store):
     assert [name for name, _ in explained] == ["Use", "Match"]
     profiled = run(store, "PROFILE USE run('order') AS OF TX 1 MATCH (o:Order) RETURN o")
     assert [name.strip() for name, *_ in profiled] == ["Use", "Match", "Scan"]
+
+
+@pytest.mark.parametrize("point", ["HEAD~1", "TX 999999", "datetime('2090-01-01T00:00:00Z')", "'HEAD~1'"])
+def test_all_moments_of_a_query_are_told_from_the_transaction_it_began_after(tmp_path, point):
+    """Somebody commits between two looks of one query: the second look does not see it."""
+    with Store.open(tmp_path / "s") as store:
+        for v in range(3):
+            store.transact("g", lambda graph, v=v: put(graph, v), event="put")
+        source = StoreSource(store, "g")
+        before = source.graph(None, store_point(point)).node("a")["v"]
+        store.transact("g", lambda graph: put(graph, 99), event="put")
+        assert source.graph(None, store_point(point)).node("a")["v"] == before
+
+
+def put(graph, v):
+    if "a" in {node.id for node in graph.nodes()}:
+        graph.update("a", v=v)
+    else:
+        graph.add_node("A", id="a", v=v)
+
+
+def store_point(text):
+    return datetime(2090, 1, 1, tzinfo=UTC) if text.startswith("datetime") else text.strip("'")
+
+
+def test_a_relationship_of_another_version_is_found_only_between_the_nodes_it_was_between(tmp_path):
+    with Store.open(tmp_path / "s") as store:
+        with store.transaction("g", event="one") as graph:
+            for id in "abcd":
+                graph.add_node(id=id)
+            graph.add_edge("a", "T", "b", id="e1")
+            graph.add_edge("b", "T", "c", id="e2")
+        with store.transaction("g", event="two") as graph:
+            graph.remove_edge("e1")
+            graph.remove_edge("e2")
+            graph.add_edge("d", "T", "b", id="e2")
+        for text in (
+            "MATCH ()-[r]->() AS OF TX 1 MATCH (a)-[r]->(b) RETURN id(a), id(b)",
+            "MATCH (a)-[rs:T*2]->(b) AS OF TX 1 MATCH (c)-[rs*2]->(d) RETURN id(c), id(d)",
+            "MATCH (a)-[rs:T*2]->(b) AS OF TX 1 MATCH p = (c)-[rs*2]->(d) RETURN p",
+        ):
+            assert run(store, text, graph="g").rows == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "MATCH (n) AS OF datetime({year: 99999}) RETURN n",
+        "CALL itonami.log(datetime({year: -5}))",
+        "CALL itonami.runs({store: 1})",
+        "WITH $x AS n RETURN COUNT { (n)-->() } AS c",
+        "CALL itonami.log(-2)",
+    ],
+)
+def test_what_no_store_takes_is_a_query_error_or_nothing(tmp_path, text):
+    with Store.open(tmp_path / "s") as store:
+        with store.transaction("g", event="one") as graph:
+            graph.add_node(id="a")
+        with contextlib.suppress(QueryError):
+            assert run(store, text, graph="g", params={"x": 1}).rows == ()

@@ -106,9 +106,8 @@ def test_every_conflict_in_a_graph_has_its_critical_pair_there(rng, typed):
 def test_every_critical_pair_is_a_conflict_on_its_own_graph(rng):
     first, second = random_rule(rng, "first"), random_rule(rng, "second")
     for pair in critical_pairs([first, second], types="sets")[:40]:
-        assert pair.certain or any(nac.nacs for rule in (first, second) for nac in rule.nacs)
         if not pair.certain:
-            continue
+            continue  # whether there are values that make its conditions true was not decided
         assert pair.first_match in naive_applicable(pair.first, pair.graph)
         assert pair.second_match in naive_applicable(pair.second, pair.graph)
         assert not survives(pair.first, pair.first_match, pair.second, pair.second_match, pair.graph)

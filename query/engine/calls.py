@@ -11,7 +11,7 @@ from __future__ import annotations
 from itonami.graphstore.graph import Edge
 from itonami.query.cypher.ast import Expression, FunctionCall, Variable
 from itonami.query.cypher.errors import EntityNotFound, QueryError
-from itonami.query.engine.expressions import counted
+from itonami.query.engine.expressions import counted, read
 from itonami.query.engine.logic import LogicCompiler
 from itonami.query.engine.place import placed
 from itonami.query.engine.runtime import HERE, RUNTIME, Evaluate, Row
@@ -84,7 +84,7 @@ def _simple_call(function: Function, argument: Evaluate, text: str, at: int) -> 
         if value is None:
             return None
         try:
-            return counted(row, call(value))
+            return counted(row, call(read(row, value)))
         except QueryError as error:
             raise placed(error, text, at) from None
 

@@ -75,7 +75,7 @@ from itonami.query.values import (
     type_name,
 )
 
-__all__ = ["ExpressionCompiler", "counted", "label_predicate"]
+__all__ = ["ExpressionCompiler", "counted", "label_predicate", "read"]
 
 _BINARY: dict[str, Callable[[Value, Value], Value]] = {
     "+": add,
@@ -92,6 +92,7 @@ _BINARY: dict[str, Callable[[Value, Value], Value]] = {
 }
 _TRUTHS = (Comparison, Logic, Not, IsNull, LabelTest, Quantifier, PatternPredicate, Subquery)
 _SHORT_TEXT = 64
+_LONG = 4_096
 
 
 def label_predicate(labels: LabelExpression) -> Callable[[frozenset[str]], bool]:
@@ -121,6 +122,14 @@ def counted(row: Row, value: Value) -> Value:
         meter.make(meter.weigh(value))
     elif kind is str and len(value) > _SHORT_TEXT:
         row[RUNTIME].meter.make(len(value) // CHARACTERS)
+    return value
+
+
+def read(row: Row, value: Value) -> Value:
+    """The value; one that is long to go through is work, so that the clock is looked at in time."""
+    kind = type(value)
+    if (kind is str or kind is list) and len(value) > _LONG:
+        row[RUNTIME].meter.work(len(value) // CHARACTERS)
     return value
 
 
@@ -260,13 +269,13 @@ class ExpressionCompiler:
 
         def run(row: Row) -> Value:
             try:
-                return operation(left(row), right(row))
+                return operation(read(row, left(row)), right(row))
             except QueryError as error:
                 raise placed(error, text, at) from None
 
         def run_constant(row: Row) -> Value:
             try:
-                return operation(left(row), constant)
+                return operation(read(row, left(row)), constant)
             except QueryError as error:
                 raise placed(error, text, at) from None
 

@@ -125,3 +125,13 @@ def test_a_value_weighs_its_parts():
         4,
         4,
     ]
+
+
+@pytest.mark.parametrize("condition", ["$big CONTAINS $needle", "$big =~ '(a*)*b'", "toUpper($big) = 'x'"])
+def test_the_clock_is_looked_at_while_long_texts_are_gone_through(condition):
+    query = f"UNWIND range(1, 1000000) AS i WITH i WHERE {condition} RETURN count(*)"
+    params = {"big": "a" * 4_000_000, "needle": "a" * 100 + "b"}
+    began = time.monotonic()
+    with pytest.raises(Exceeded):
+        run(Graph(), query, params=params, limits=Limits(seconds=0.5))
+    assert time.monotonic() - began < 5

@@ -15,6 +15,8 @@ Nothing here decides that something is an error.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import ClassVar
 
 from itonami.graphstore.errors import ItonamiError
@@ -31,7 +33,10 @@ __all__ = [
     "QueryTypeError",
     "ReadOnlyQuery",
     "SemanticError",
+    "meant",
 ]
+
+_NAME_SHOWN = 40
 
 EXCERPT_WIDTH = 100
 """How much of a long line an excerpt shows, in characters."""
@@ -133,3 +138,9 @@ class LimitExceeded(QueryError, RuntimeError):
     """The query is too long or too deep, or its run takes more than it was given."""
 
     kind = "LimitExceeded"
+
+
+def meant(name: str, known: Iterable[str]) -> str | None:
+    """What a misspelt name may have been, as a remedy."""
+    near = get_close_matches(name[:_NAME_SHOWN], known, n=1)
+    return f"did you mean `{near[0]}`?" if near else None

@@ -15,8 +15,7 @@ What clauses do with expressions is `checks`'; grouping keys are `grouping`'s.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, Protocol
 
@@ -55,7 +54,7 @@ from itonami.query.cypher.ast import (
     Variable,
     VariableSelector,
 )
-from itonami.query.cypher.errors import QuerySyntaxError, QueryTypeError
+from itonami.query.cypher.errors import QuerySyntaxError, QueryTypeError, meant
 from itonami.query.cypher.kinds import (
     ACCEPTED,
     AGGREGATES,
@@ -151,7 +150,7 @@ class Inference:
         """The kind of a variable; `QuerySyntaxError` if there is none."""
         kind = scope.get(name)
         if kind is None:
-            fix = _meant(name, scope) or "bind it in MATCH or WITH first"
+            fix = meant(name, scope) or "bind it in MATCH or WITH first"
             raise self.error(f"the variable `{name[:_SHOWN]}` is not defined", "UndefinedVariable", at, fix)
         return kind
 
@@ -313,7 +312,7 @@ class Inference:
                 f"there is no function {node.name[:_SHOWN]}()",
                 "UnknownFunction",
                 node.at,
-                _meant(node.name, [*self.functions, *AGGREGATES]),
+                meant(node.name, [*self.functions, *AGGREGATES]),
             )
         if node.distinct:
             raise self.error(f"{node.name}() aggregates nothing to be DISTINCT", "UnexpectedSyntax", node.at)
@@ -417,12 +416,6 @@ class Inference:
         ):
             return scope | {element.variable: RELATIONSHIP}
         return scope
-
-
-def _meant(name: str, known: Iterable[str]) -> str | None:
-    """What a misspelt name may have been."""
-    near = get_close_matches(name[:_SHOWN], known, n=1)
-    return f"did you mean `{near[0]}`?" if near else None
 
 
 _RULES: dict[type[Expression], Callable[[Inference, Any, Scope, Place], Kind]] = {

@@ -4,7 +4,8 @@ Heads (where each graph stands), the declared indices, the last TxId and the log
 last transaction is the one they were read at (`synced`); when another process committed they are read anew. A graph at
 a TxId never changes, so graphs and saved tries are kept as long as there is room.
 
-A graph at TxId T is read as the nearest saved trie at or below T, plus the deltas since (`past`).
+A graph at TxId T is read as the nearest saved trie at or below T, plus the deltas since (`past`). What it derives, its
+lookups, follows those of the nearest version that has them: of each graph some are remembered.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ __all__ = ["Cache", "Present"]
 CACHED_PLACES = 65_536
 CACHED_GRAPHS = 1_024
 CACHED_TREES = 64
+RELATED_GRAPHS = 128
+RELATED_VERSIONS = 8
+"""Of so many graphs, so many versions each have their lookups remembered. Those of a version cost up to 20 KB for each
+element in which it differs from others, and a list of all nodes for each label that is asked for in order."""
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -45,6 +50,23 @@ class Present:
         self.peaks = peaks
 
 
+class _Relatives:
+    """What one version asks of the others (`graph.Relatives`)."""
+
+    __slots__ = ("_cache", "_number", "_tx")
+
+    def __init__(self, cache: Cache, number: bytes, tx: int) -> None:
+        self._cache = cache
+        self._number = number
+        self._tx = tx
+
+    def nearest(self) -> Graph | None:
+        return self._cache.related(self._number, self._tx)
+
+    def joined(self, graph: Graph) -> None:
+        self._cache.join(self._number, self._tx, graph)
+
+
 class Cache:
     """Heads and graphs of one store, read through given transactions. Safe to use from any thread."""
 
@@ -57,6 +79,7 @@ class Cache:
         self._places: OrderedDict[str, Place] = OrderedDict()
         self._graphs: OrderedDict[tuple[bytes, int], Graph] = OrderedDict()
         self._trees: OrderedDict[tuple[bytes, int], Tree] = OrderedDict()
+        self._related: OrderedDict[bytes, OrderedDict[int, Graph]] = OrderedDict()
         self._sweeps: int | None = None
         self.synced = -1
         """LMDB's transaction that all below belongs to; -1 when nothing was read yet"""
@@ -124,6 +147,32 @@ class Cache:
         with self._lock:
             self._graphs[number, tx] = graph
             _trim(self._graphs, CACHED_GRAPHS)
+        graph.relate(_Relatives(self, number, tx))
+
+    def join(self, number: bytes, tx: int, graph: Graph) -> None:
+        """This version has its lookups; the one that has had them longest forgets them when there are too many."""
+        with self._lock:
+            versions = self._related.setdefault(number, OrderedDict())
+            self._related.move_to_end(number)
+            versions[tx] = graph
+            versions.move_to_end(tx)
+            if len(versions) > RELATED_VERSIONS:
+                versions.popitem(last=False)[1].forget()
+            _trim(self._related, RELATED_GRAPHS)
+
+    def related(self, number: bytes, tx: int) -> Graph | None:
+        """The nearest version that has its lookups: of this graph, else of the one it was forked from, and so on."""
+        while True:
+            with self._lock:
+                versions = self._related.get(number) or OrderedDict()
+                known = [at for at, graph in versions.items() if graph.known is not None]
+                if known:
+                    return versions[min(known, key=lambda at: abs(at - tx))]
+            with self._joined() as txn:
+                base = self._base(txn, number)
+            if base is None:
+                return None
+            number, tx = base
 
     def tree(self, number: bytes, root: Root) -> Tree:
         """A trie that is on disk, with its locations; as much of it in memory as was read or written before."""
@@ -160,6 +209,15 @@ class Cache:
         return Graph(
             later=Past(result, marks, lambda: self._bodies(graph, transactions), self._ledger.payload)
         )
+
+    def _base(self, txn: Reading, number: bytes) -> tuple[bytes, int] | None:
+        """The number and TxId of the version that a graph was forked from."""
+        for first in self._ledger.versions(txn, number, limit=1):
+            for entry in self._ledger.commit(txn, first).entries:
+                if entry.base is not None and self._ledger.number(txn, entry.graph) == number:
+                    origin = self._ledger.number(txn, entry.base[0])
+                    return None if origin is None else (origin, entry.base[1])
+        return None
 
     def _bodies(self, graph: str, transactions: list[int]) -> tuple[list[bytes], bytes]:
         """What these transactions did to a graph, and the root that the last one recorded."""

@@ -12,6 +12,9 @@ from contextlib import contextmanager
 
 __all__ = ["uncollected"]
 
+MANY = 100_000
+"""So many new objects are called old at once: the collector would go through them twice more before it does"""
+
 
 @contextmanager
 def uncollected() -> Iterator[None]:
@@ -22,4 +25,7 @@ def uncollected() -> Iterator[None]:
         yield
     finally:
         if was:
+            if gc.get_count()[0] > MANY and not gc.get_freeze_count():
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()

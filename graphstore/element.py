@@ -159,10 +159,10 @@ class Edge(_Element):
 
 def item_of(fields: list[Value]) -> Node | Edge:
     """The node or edge of a decoded trie record: they differ in the number of fields."""
-    if len(fields) == 3:
-        return Node.from_list(fields)
     if len(fields) == 5:
-        return Edge.from_list(fields)
+        return Edge(*fields)
+    if len(fields) == 3:
+        return Node(*fields)
     raise Corrupt(f"a record of {len(fields)} fields is neither node nor edge")
 
 

@@ -62,46 +62,58 @@ class Later(Protocol):
     def settled(self) -> trie.Tree: ...
 
 
-class _Behind:
-    """The lookups of an earlier graph, and what happened since: nothing is done with it unless somebody asks."""
+class Relatives(Protocol):
+    """Other versions of a graph, of which some have their lookups: whoever keeps versions knows them (`cache`)."""
 
-    __slots__ = ("before", "changes", "drops", "lookup", "puts")
+    def nearest(self) -> Graph | None:
+        """One that has them, as little different as can be told."""
+
+    def joined(self, graph: Graph) -> None:
+        """This version has them now."""
+
+
+class _Behind:
+    """An earlier graph that had its lookups, and what happened since: nothing is done with it unless somebody asks."""
+
+    __slots__ = ("before", "changes", "drops", "origin", "puts")
 
     def __init__(
         self,
-        lookup: Lookup,
+        origin: Graph,
         before: _Behind | None,
         puts: tuple[Node | Edge, ...],
         drops: tuple[Node | Edge, ...],
     ) -> None:
-        self.lookup = lookup
+        self.origin = origin
         self.before = before
         self.puts = puts
         self.drops = drops
         self.changes: int = len(puts) + len(drops) + 1 + (0 if before is None else before.changes)
 
-    def followed(self) -> Lookup:
+    def followed(self) -> Lookup | None:
+        """The lookups of the later graph; None when the earlier one has forgotten its own."""
+        lookup = self.origin.known
+        if lookup is None:
+            return None
         steps: list[_Behind] = []
         step: _Behind | None = self
         while step is not None:
             steps.append(step)
             step = step.before
-        lookup = self.lookup
-        for step in reversed(steps):
-            lookup = lookup.followed(step.puts, step.drops)
-        return lookup
+        return lookup.followed((step.puts, step.drops) for step in reversed(steps))
 
 
 class Graph:
     """An immutable graph. `graph.root` is its address; two graphs are equal iff their roots are."""
 
-    __slots__ = ("_behind", "_later", "_lookup", "_top")
+    __slots__ = ("_behind", "_later", "_lookup", "_relatives", "_top")
 
     def __init__(self, top: trie.Tree = None, later: Later | None = None) -> None:
         self._top = top
         self._later = later
         self._lookup: Lookup | None = None
         self._behind: _Behind | None = None
+        self._relatives: Relatives | None = None
 
     # -- reading -------------------------------------------------------------------------------------------
 
@@ -174,12 +186,11 @@ class Graph:
 
     def into(self, id: str, label: str | None = None) -> Iterator[Edge]:
         """Edges arriving at a node, in order of id. Derives the index on first use."""
-        edges = (self.lookup().into.get(id) or {}).values()
-        return iter(sorted((edge for edge in edges if label is None or edge.label == label), key=_by_id))
+        return iter(self.lookup().arriving(id, label))
 
     def items(self) -> Iterator[Node | Edge]:
         """Every node and edge, in the trie's order."""
-        return trie.items(self.top, "")
+        return trie.bulk(self.top)
 
     def __len__(self) -> int:
         """The number of nodes."""
@@ -204,13 +215,47 @@ class Graph:
         node = self.find(HEADER)
         return MappingProxyType({} if node is None else node.data)
 
-    def lookup(self) -> Lookup:
-        """The derived lookups: O(changes) after a graph that had them, else O(n), once."""
-        if self._lookup is None:
-            behind, self._behind = self._behind, None
+    # -- lookups -------------------------------------------------------------------------------------------
+
+    def lookup(self, tick: Callable[[int], None] | None = None) -> Lookup:
+        """The derived lookups: O(changes log n) after a graph that had them, be it the one that this was made of or
+        another version from the same store; else O(n). `tick` hears now and then how many elements were read since it
+        last did; what it raises ends the work, and nothing stays of it."""
+        found = self._lookup
+        if found is None:
             with uncollected():
-                self._lookup = Lookup.of(trie.bulk(self.top)) if behind is None else behind.followed()
+                found = self._derived(tick)
+            self._lookup, self._behind = found, None
+            if self._relatives is not None:
+                self._relatives.joined(self)
+        return found
+
+    def _derived(self, tick: Callable[[int], None] | None) -> Lookup:
+        found = None if self._behind is None else self._behind.followed()
+        if found is not None:
+            return found
+        relative = None if self._relatives is None else self._relatives.nearest()
+        known = None if relative is None else relative.known
+        if relative is None or known is None:
+            return Lookup.of(trie.bulk(self.top, tick))
+        drops, puts = trie.differing(relative.top, self.top, tick)
+        self._top = relative._changed(puts, drops)  # the same trie, of nodes that are in memory already
+        return known.followed([(puts, drops)])
+
+    @property
+    def known(self) -> Lookup | None:
+        """The lookups, if they were derived; then the whole trie is in memory."""
         return self._lookup
+
+    def forget(self) -> None:
+        """Let the lookups go; they are derived again when somebody asks."""
+        self._lookup = None
+
+    def relate(self, relatives: Relatives) -> None:
+        """Have the lookups follow those of other versions, and theirs follow these."""
+        self._relatives = relatives
+        if self._lookup is not None:
+            relatives.joined(self)
 
     # -- changing ------------------------------------------------------------------------------------------
 
@@ -222,18 +267,22 @@ class Graph:
 
     def replaced(self, puts: Iterable[Node | Edge], drops: Iterable[Node | Edge] = ()) -> Graph:
         """This graph without `drops` and with `puts` in place; endpoints are the caller's care. O(k log n)."""
-        top, drops, puts = self.top, tuple(drops), tuple(puts)
+        drops, puts = tuple(drops), tuple(puts)
+        result = Graph(self._changed(puts, drops))
+        behind = self._behind
+        if self._lookup is not None:
+            result._behind = _Behind(self, None, puts, drops)
+        elif behind is not None and behind.changes < MAX_BEHIND:
+            result._behind = _Behind(behind.origin, behind, puts, drops)
+        return result
+
+    def _changed(self, puts: Iterable[Node | Edge], drops: Iterable[Node | Edge]) -> trie.Tree:
+        top = self.top
         for item in drops:
             top = trie.delete(top, item.path)
         for item in puts:
             top = trie.put(top, item.path, item)
-        result = Graph(top)
-        lookup, behind = self._lookup, self._behind
-        if lookup is not None:
-            result._behind = _Behind(lookup, None, puts, drops)
-        elif behind is not None and behind.changes < MAX_BEHIND:
-            result._behind = _Behind(behind.lookup, behind, puts, drops)
-        return result
+        return top
 
     def patch(self, delta: Delta) -> Graph:
         """The graph after `delta`; every before-value is checked, a mismatch is `InvalidValue`. O(k log n)."""

@@ -27,12 +27,15 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from itonami.graphstore import merkle
 from itonami.graphstore.backend import Backend, Reading, Writing
 from itonami.graphstore.codec import Value, encode, load
+from itonami.graphstore.element import hashed
 from itonami.graphstore.errors import Corrupt, NotFound, VersionPruned
+from itonami.graphstore.past import MANY, MARK_DIGITS
 from itonami.graphstore.payloads import Payloads
 from itonami.graphstore.points import AtTag, AtTime, AtTx, Back
 from itonami.graphstore.records import Commit, Entry, encode_stored, microseconds, only_body, time_of
@@ -43,6 +46,7 @@ __all__ = ["Ledger", "Name", "Place", "Root"]
 
 LATEST = (1 << 64) - 1
 MAX_NAME_BYTES = 255
+_FIRST = (1).to_bytes(8, "big")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +176,10 @@ class Ledger:
         txn.put("graphs", graph.encode(), number)
         return number
 
-    def graphs(self, txn: Reading) -> Iterator[str]:
-        """The names of all graphs, in order."""
-        return (name.decode(errors="replace") for name, _ in txn.scan("graphs"))
+    def graphs(self, txn: Reading, prefix: str = "") -> Iterator[str]:
+        """The names of all graphs, or of those whose names start so, in order."""
+        found = _under(txn, "graphs", prefix.encode(errors="surrogatepass"))
+        return (name.decode(errors="replace") for name, _ in found)
 
     # -- versions ------------------------------------------------------------------------------------------
 
@@ -212,6 +217,27 @@ class Ledger:
                 break
             found.append((tx, value[8:]))
         return found
+
+    def touching(
+        self, txn: Reading, name: Name, id: str, node: str | None, after: int, most: int
+    ) -> tuple[list[int], int | None]:
+        """Of the next so many versions after a TxId: those that may have changed the element `id`, which is, or leaves,
+        the node `node`; and the TxId to go on after, None at the end. Marks tell which commits are looked into, or all
+        are: whatever changes an element has its id in its bytes. The first that is kept is always there."""
+        mark = None if node is None else bytes.fromhex(hashed(node)[:MARK_DIGITS])
+        named, horizon, last = encode(id), u64(name.horizon), b""
+        found: list[int] = []
+        for key, value in islice(txn.scan("versions", name.number + max(u64(after + 1), horizon)), most):
+            if not key.startswith(name.number):
+                return found, None
+            last, most = key[8:], most - 1
+            if value.startswith(_FIRST) or last == horizon:
+                return [to_int(last)], to_int(last)
+            if mark is None or _bears(value, mark):
+                stored = txn.get("commits", last)
+                if stored is None or named in stored:
+                    found.append(to_int(last))
+        return found, None if most else to_int(last)
 
     def bodies(self, txn: Reading, graph: str, transactions: list[int]) -> list[bytes]:
         """What transactions did to a graph, encoded; `VersionPruned` when that is gone."""
@@ -382,6 +408,14 @@ class Ledger:
     def put_index(self, txn: Writing, graph: str, number: bytes, entries: Entries) -> None:
         for key, node in entries:
             txn.put("index", full_key(key, number, node), encode([graph, node]))
+
+
+def _bears(version: bytes, mark: bytes) -> bool:
+    """Whether a mark is among those of a version, which stand behind its number."""
+    at = version.find(mark, 8)
+    while at >= 0 and at % len(mark):
+        at = version.find(mark, at + 1)
+    return at >= 0 or version[8:] == MANY
 
 
 def _name_key(name: object) -> bytes | None:

@@ -2,24 +2,33 @@
 
 These are derived on first use, O(n), and then follow the graph from version to version, O(changes): a `Spread` is a
 persistent hash map of two levels of 64 slots over small dicts, of which an update copies one slot a level. In memory a
-lookup costs little more than a dict's; at 10^6 entries an update copies 64 + 64 pointers and a dict of 250.
+lookup costs little more than a dict's; at 10^6 entries an update copies 64 + 64 pointers and a dict of 250. Lists of
+nodes in order of id follow too, when they are asked for.
 
 Nothing here is stored, hashed or ordered: whoever hands results out sorts them.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from itonami.graphstore.element import Edge, Node
 
-__all__ = ["Lookup", "Spread"]
+__all__ = ["Lookup", "Spread", "Step"]
+
+Step = tuple[Iterable[Node | Edge], Iterable[Node | Edge]]
+"""What a graph got, put in place of what had the same id, and what it lost before: puts and drops"""
 
 V = TypeVar("V")
 
 _WIDTH = 64
+_BITS = _WIDTH * _WIDTH - 1
+_FEW = 32
+"""A list in order follows when of so many nodes one changed at most; else it is sorted anew"""
 _by_id = attrgetter("id")
 
 
@@ -41,7 +50,7 @@ class Spread(Generic[V]):
     def changed(self, changes: dict[str, V | None]) -> Spread[V]:
         """The map with some keys set, and those that are to be None removed. O(changes)."""
         slots, count = self._slots.copy(), self.count
-        own: set[int] = set()
+        own: set[int | tuple[int, int]] = set()
         for key, value in changes.items():
             number = hash(key)
             high, low = number & 63, number >> 6 & 63
@@ -50,7 +59,10 @@ class Spread(Generic[V]):
                 own.add(high)
                 row = slots[high] = [_EMPTY] * _WIDTH if row is None else row.copy()
             assert row is not None
-            bucket = row[low] = row[low].copy()
+            bucket = row[low]
+            if (high, low) not in own:
+                own.add((high, low))
+                bucket = row[low] = bucket.copy()
             count += (value is not None) - (key in bucket)
             if value is None:
                 bucket.pop(key, None)
@@ -58,18 +70,21 @@ class Spread(Generic[V]):
                 bucket[key] = value
         return Spread(slots, count)
 
-    def add(self, key: str, value: V) -> None:
-        """Set a key in place: only while the map is being built."""
-        number = hash(key)
-        high, low = number & 63, number >> 6 & 63
-        row = self._slots[high]
-        if row is None:
-            row = self._slots[high] = [_EMPTY] * _WIDTH
-        bucket = row[low]
-        if bucket is _EMPTY:
-            bucket = row[low] = {}
-        self.count += key not in bucket
-        bucket[key] = value
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[str, V]]) -> Spread[V]:
+        """The map of pairs whose keys differ. O(n)."""
+        buckets: defaultdict[int, dict[str, V]] = defaultdict(dict)
+        for key, value in pairs:
+            buckets[hash(key) & _BITS][key] = value
+        made: Spread[V] = cls()
+        for number, bucket in buckets.items():
+            high = number & 63
+            row = made._slots[high]
+            if row is None:
+                row = made._slots[high] = [_EMPTY] * _WIDTH
+            row[number >> 6] = bucket
+            made.count += len(bucket)
+        return made
 
     def values(self) -> Iterator[V]:
         """All values, in no order."""
@@ -81,10 +96,17 @@ class Spread(Generic[V]):
 _EMPTY: dict[str, Any] = {}
 
 
+def _grouped(groups: dict[str, list[tuple[str, V]]], every: Spread[V]) -> dict[str, Spread[V]]:
+    """A map for each label; a label that all elements have shares theirs."""
+    return {
+        label: every if len(pairs) == every.count else Spread.of(pairs) for label, pairs in groups.items()
+    }
+
+
 class Lookup:
     """The derived lookups of one graph value. Immutable; `followed` gives those of the next value."""
 
-    __slots__ = ("_ordered", "edges", "edges_by_label", "into", "nodes", "nodes_by_label")
+    __slots__ = ("_ordered", "_orders", "edges", "edges_by_label", "into", "nodes", "nodes_by_label")
 
     def __init__(self) -> None:
         self.nodes: Spread[Node] = Spread()
@@ -93,55 +115,104 @@ class Lookup:
         self.nodes_by_label: dict[str, Spread[Node]] = {}
         self.edges_by_label: dict[str, Spread[Edge]] = {}
         self._ordered: dict[str | None, list[Node]] = {}
+        self._orders: dict[str | None, tuple[list[Node], Changes]] = {}
 
     def ordered(self, label: str | None) -> list[Node]:
-        """The nodes with a label, or all, by id; not to be changed. O(bucket log bucket) once."""
+        """The nodes with a label, or all, by id; not to be changed. Once, O(bucket log bucket); after few changes,
+        O(bucket) to copy the list there was."""
         found = self._ordered.get(label)
         if found is None:
+            before = self._orders.get(label)
             bucket = self.nodes if label is None else self.nodes_by_label.get(label)
-            found = self._ordered[label] = [] if bucket is None else sorted(bucket.values(), key=_by_id)
+            if before is not None:
+                found = _reordered(*before)
+            else:
+                found = [] if bucket is None else sorted(bucket.values(), key=_by_id)
+            self._ordered[label] = found
+            self._orders.pop(label, None)
         return found
+
+    def arriving(self, id: str, label: str | None) -> Iterable[Edge]:
+        """The edges into a node, or those with a label, by id. O(degree)."""
+        edges = (self.into.get(id) or {}).values()
+        return sorted((edge for edge in edges if label is None or edge.label == label), key=_by_id)
 
     @classmethod
     def of(cls, items: Iterable[Node | Edge]) -> Lookup:
         """The lookups of a graph's items. O(n)."""
-        made = cls()
-        into: dict[str, dict[str, Edge]] = {}
+        nodes: list[tuple[str, Node]] = []
+        edges: list[tuple[str, Edge]] = []
+        into: defaultdict[str, dict[str, Edge]] = defaultdict(dict)
+        by_label: defaultdict[str, list[tuple[str, Node]]] = defaultdict(list)
+        by_type: defaultdict[str, list[tuple[str, Edge]]] = defaultdict(list)
         for item in items:
             if isinstance(item, Node):
-                made.nodes.add(item.id, item)
+                pair = item.id, item
+                nodes.append(pair)
                 for label in item.labels:
-                    made.nodes_by_label.setdefault(label, Spread()).add(item.id, item)
+                    by_label[label].append(pair)
             else:
-                made.edges.add(item.id, item)
-                made.edges_by_label.setdefault(item.label, Spread()).add(item.id, item)
-                into.setdefault(item.target, {})[item.id] = item
-        for target, edges in into.items():
-            made.into.add(target, edges)
+                arrow = item.id, item
+                edges.append(arrow)
+                by_type[item.label].append(arrow)
+                into[item.target][item.id] = item
+        made = cls()
+        made.nodes, made.edges, made.into = Spread.of(nodes), Spread.of(edges), Spread.of(into.items())
+        made.nodes_by_label = _grouped(by_label, made.nodes)
+        made.edges_by_label = _grouped(by_type, made.edges)
         return made
 
-    def followed(self, puts: Iterable[Node | Edge], drops: Iterable[Node | Edge]) -> Lookup:
-        """The lookups after `drops` went and `puts` came. O(changes); O(degree) for the edges into a node."""
+    def followed(self, steps: Iterable[Step]) -> Lookup:
+        """The lookups after these steps, one after the other. O(changes); O(degree) for the edges into a node."""
         nodes: dict[str, Node | None] = {}
         edges: dict[str, Edge | None] = {}
-        for item in drops:
-            (nodes if isinstance(item, Node) else edges)[item.id] = None
-        for item in puts:
-            (nodes if isinstance(item, Node) else edges)[item.id] = item  # type: ignore[assignment]
+        for puts, drops in steps:
+            for item in drops:
+                (nodes if isinstance(item, Node) else edges)[item.id] = None
+            for item in puts:
+                (nodes if isinstance(item, Node) else edges)[item.id] = item  # type: ignore[assignment]
+        moves = _node_moves(self.nodes, nodes)
         made = Lookup()
         made.nodes = self.nodes.changed(nodes) if nodes else self.nodes
         made.edges = self.edges.changed(edges) if edges else self.edges
-        made.nodes_by_label = _relabelled(self.nodes_by_label, _node_moves(self.nodes, nodes))
+        made.nodes_by_label = _relabelled(self.nodes_by_label, moves)
         made.edges_by_label = _relabelled(self.edges_by_label, _edge_moves(self.edges, edges))
         made.into = _redirected(self.into, self.edges, edges) if edges else self.into
+        self._hand_on(made, nodes, moves)
         return made
+
+    def _hand_on(self, made: Lookup, nodes: Changes, moves: Moves) -> None:
+        """Give the lists in order to those that follow: as they are, or with what they must be changed by."""
+        present = {label: (order, _UNCHANGED) for label, order in self._ordered.copy().items()}
+        for label, (order, earlier) in (self._orders.copy() | present).items():
+            later = nodes if label is None else moves.get(label, _UNCHANGED)
+            changes = earlier | later if later else earlier
+            if not changes:
+                made._ordered[label] = order
+            elif len(changes) * _FEW <= len(order):
+                made._orders[label] = order, changes
+
+
+Changes = dict[str, Node | None]
+"""id -> the node that is there now, or None"""
+_UNCHANGED: Changes = {}
+
+
+def _reordered(nodes: list[Node], changes: Changes) -> list[Node]:
+    """A list in order of id after few changes. O(nodes), to copy pointers, and O(log nodes) for each change."""
+    after = nodes.copy()
+    for id, node in changes.items():
+        at = bisect_left(after, id, key=_by_id)
+        end = at + (at < len(after) and after[at].id == id)
+        after[at:end] = () if node is None else (node,)
+    return after
 
 
 Moves = dict[str, dict[str, Any]]
 """label -> id -> the element that has it now, or None"""
 
 
-def _node_moves(before: Spread[Node], changes: dict[str, Node | None]) -> Moves:
+def _node_moves(before: Spread[Node], changes: Changes) -> Moves:
     moves: Moves = {}
     for id, node in changes.items():
         old = before.get(id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from itonami.graphstore.watch import Watch
 
 __all__ = ["Reader", "View"]
+
+LOOKED_THROUGH = 1_000
+"""Versions that are looked through in one read transaction"""
 
 
 class Reader:
@@ -105,6 +109,24 @@ class Reader:
             transactions = self._ledger.versions(txn, number, after)
         return (self.commit_of(tx) for tx in transactions)
 
+    def touching(self, graph: str, id: str, node: str | None = None, since: int = 0) -> Iterator[int]:
+        """The TxIds, after `since`, of the versions that may have changed a node or edge: all that did, few that did
+        not, and the first that is kept, where histories begin. `node` is where it is: itself, or the node that an edge
+        leaves; then the marks of the versions tell, 1 us each, else their bytes, 3 us. Whoever asks looks at each, and
+        asks anew when the element is elsewhere."""
+        with self._backend.read() as txn:
+            self._required(txn, graph)
+        return self._touching(graph, id, node, since)
+
+    def _touching(self, graph: str, id: str, node: str | None, since: int) -> Iterator[int]:
+        after: int | None = since
+        while after is not None:
+            with self._backend.read() as txn:
+                name = self._ledger.name(txn, graph)
+                assert name is not None, "graphs are never removed"
+                found, after = self._ledger.touching(txn, name, id, node, after, LOOKED_THROUGH)
+            yield from found
+
     def _after(self, txn: Reading, graph: str, point: Moment) -> int:
         """The TxId after which a history begins: it need not be that of a version, nor of one that is kept."""
         if isinstance(point, AtTx):
@@ -146,7 +168,7 @@ class Reader:
         where there is one (`declare_index`), else every graph's header is read. With `at`: as of one TxId or time."""
         wanted = normalise(header)
         tx = None if at is None else self._moment(at)
-        for name in self._candidates(wanted) if tx is None else self._names():
+        for name in self._candidates(wanted) if tx is None else self.names():
             try:
                 version = self.version(name, "HEAD" if tx is None else tx)
                 found = self.at(name, version.tx).header if wanted else {}
@@ -189,9 +211,13 @@ class Reader:
                 return self._ledger.tx_at(txn, microseconds(parsed.time))
         return min(parsed.tx, self.last_tx)
 
-    def _names(self) -> list[str]:
+    def names(self, prefix: str = "", most: int | None = None) -> list[str]:
+        """The names of all graphs, or of those whose names start so, in order; at most so many. O(names)."""
         with self._backend.read() as txn:
-            return list(self._ledger.graphs(txn))
+            return list(islice(self._ledger.graphs(txn, prefix), most))
+
+    def _names(self) -> list[str]:
+        return self.names()
 
     def _candidates(self, wanted: dict[str, Value]) -> list[str]:
         with self._backend.read() as txn:

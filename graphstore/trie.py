@@ -14,8 +14,8 @@ is a child that was not read yet. No knowledge of graphs, of LMDB or of versions
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Any, Protocol, Union
 
@@ -117,6 +117,13 @@ class Branch:
             child = self.children[nibble] = child.read()
         return child  # type: ignore[return-value]
 
+    def whole(self, nibble: str) -> Leaf | Branch:
+        """The subtree there; a stub is read once, with all that is below it, and replaced in place."""
+        child = self.children[nibble]
+        if type(child) is Stub:
+            child = self.children[nibble] = child.source.whole(child.location, child.hash)
+        return child  # type: ignore[return-value]
+
     def read_children(self) -> None:
         """Read what is not read yet, all at once."""
         stubs = [(nibble, child) for nibble, child in self.children.items() if type(child) is Stub]
@@ -131,6 +138,9 @@ class Source(Protocol):
 
     def load(self, location: int, hash: bytes) -> Leaf | Branch:
         """The subtree at a location, checked against its hash."""
+
+    def whole(self, location: int, hash: bytes) -> Leaf | Branch:
+        """`load` with all that is below."""
 
     def together(self) -> AbstractContextManager[object]:
         """What is loaded in such a block costs less."""
@@ -247,24 +257,41 @@ def items(tree: Tree, prefix: str = "") -> Iterator[Any]:
         yield from _walk(node)
 
 
-def bulk(tree: Tree) -> Iterator[Any]:
-    """All items in order of path, read from their source in up to sixteen goes."""
-    if not isinstance(tree, Branch):
-        yield from items(tree)
-        return
-    tree.read_children()
-    source = next((part.source for part in _stubs(tree)), None)
-    for child in tree.children.values():
-        with nullcontext() if source is None else source.together():
-            found = list(_walk(child))  # type: ignore[arg-type]
+Tick = Callable[[int], None]
+"""Hears how many items or nodes were gone through since it last did"""
+
+
+def bulk(tree: Tree, tick: Tick | None = None) -> Iterator[Any]:
+    """All items in order of path, read in some 256 parts. What ends the work leaves no subtree half read."""
+    for part in _parts(tree):
+        found: list[Any] = []
+        stack: list[Any] = [part]
+        while stack:
+            node = stack.pop()
+            if type(node) is not Branch:
+                found.append(node.item)
+                continue
+            for nibble, child in node.children.items():
+                if type(child) is Stub:
+                    node.whole(nibble)
+            stack.extend(reversed(node.children.values()))
+        if tick is not None:
+            tick(len(found))
         yield from found
 
 
-def _stubs(tree: Branch) -> Iterator[Stub]:
-    """Subtrees two levels down that are not read."""
-    for child in tree.children.values():
-        if isinstance(child, Branch):
-            yield from (part for part in child.children.values() if isinstance(part, Stub))
+def _parts(tree: Tree) -> Iterator[Leaf | Branch]:
+    """What lies two levels down: what was not read of it, is read whole when its turn comes."""
+    if isinstance(tree, Branch):
+        tree.read_children()
+        for child in tree.children.values():
+            if isinstance(child, Branch):
+                for nibble in child.children:
+                    yield child.whole(nibble)
+            else:
+                yield child  # type: ignore[misc]
+    elif tree is not None:
+        yield tree
 
 
 def _walk(node: Leaf | Branch) -> Iterator[Any]:
@@ -278,14 +305,16 @@ def _walk(node: Leaf | Branch) -> Iterator[Any]:
         stack.extend(reversed(top.children.values()))  # type: ignore[arg-type]
 
 
-def differing(a: Tree, b: Tree) -> tuple[list[Any], list[Any]]:
+def differing(a: Tree, b: Tree, tick: Tick | None = None) -> tuple[list[Any], list[Any]]:
     """The items of `a` and of `b` that the other does not hold alike. Equal hashes end the descent:
-    O(changes log n)."""
+    O(changes log n). `tick` hears of each pair that is compared."""
     only_a: list[Any] = []
     only_b: list[Any] = []
     stack: list[tuple[Tree, Tree]] = [(a, b)]
     while stack:
         x, y = stack.pop()
+        if tick is not None:
+            tick(1)
         if x is y or (x is not None and y is not None and x.hash == y.hash):
             continue
         if type(x) is Branch and type(y) is Branch and x.path == y.path:

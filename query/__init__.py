@@ -12,6 +12,7 @@ from itonami.query.cypher.errors import (
     ArgumentError,
     EntityNotFound,
     LimitExceeded,
+    NotInLanguage,
     ParameterMissing,
     ProcedureError,
     QueryArithmeticError,
@@ -21,7 +22,7 @@ from itonami.query.cypher.errors import (
     ReadOnlyQuery,
     SemanticError,
 )
-from itonami.query.diff import diff, parted
+from itonami.query.diff import diff, parted, partings
 from itonami.query.engine import Limits, Procedure
 from itonami.query.events import events
 from itonami.query.history import history
@@ -36,6 +37,7 @@ __all__ = [
     "EntityNotFound",
     "LimitExceeded",
     "Limits",
+    "NotInLanguage",
     "ParameterMissing",
     "Path",
     "Procedure",
@@ -54,6 +56,7 @@ __all__ = [
     "history",
     "log",
     "parted",
+    "partings",
     "run",
     "runs",
 ]

@@ -27,6 +27,7 @@ from itonami.query.causes import Order, order_of
 from itonami.query.history import HistoryRow, history
 from itonami.query.log import rows_of
 from itonami.query.pinned import rules_of
+from itonami.query.tally import UNCOUNTED, Tally
 from itonami.query.transcript import Occurrence, Place
 from itonami.rules import RuleSet
 from itonami.rules.step import Step
@@ -69,6 +70,8 @@ def blame(
     key: str | None = None,
     at: Point = "HEAD",
     rules: RuleSet | None = None,
+    *,
+    tally: Tally = UNCOUNTED,
 ) -> list[BlameRow]:
     """Who made a node or edge what it is at a point in time: a row for the element, for each label and each property,
     or only for `key` (`:Label` for a label), which may be one it has no more. Raises `NotFound` where it never was.
@@ -76,7 +79,8 @@ def blame(
     By the rule set that the graph pins, or by `rules`. O(events) where there are rules, for the causal order is made
     once (`order_of`); else O(versions)."""
     tx = store.version(graph, at).tx
-    rows = list(history(store, graph, id, tx))
+    rows = list(history(store, graph, id, tx, tally=tally))
+    tally.hold(len(rows))
     element = rows[-1].element
     if key is not None:
         wanted: list[Key] = [key]
@@ -84,7 +88,7 @@ def blame(
         wanted = [None]
     else:
         wanted = [None, *(_label_keys(element)), *sorted(element.data)]
-    blamed = _Blamed(store, graph, id, tx, rows, rules)
+    blamed = _Blamed(store, graph, id, tx, rows, rules, tally)
     return list(blamed.rows(wanted))
 
 
@@ -96,16 +100,27 @@ class _Blamed:
     """The blame for one element of one graph as of a TxId."""
 
     def __init__(
-        self, store: Reader, graph: str, id: str, tx: int, rows: list[HistoryRow], rules: RuleSet | None
+        self,
+        store: Reader,
+        graph: str,
+        id: str,
+        tx: int,
+        rows: list[HistoryRow],
+        rules: RuleSet | None,
+        tally: Tally,
     ) -> None:
         self._store, self._graph, self._id, self._tx, self._history = store, graph, id, tx, rows
+        self._tally = tally
         pinned = rules_of(store, store.at(graph, tx)) if rules is None else rules
-        self._order: Order | None = None if pinned is None else order_of(store, graph, tx, pinned)
+        self._order: Order | None = None
+        if pinned is not None:
+            self._order = order_of(store, graph, tx, pinned, tally=tally)
 
     def rows(self, keys: Iterable[Key]) -> Iterator[BlameRow]:
         """A row for each key, in order."""
         element = self._history[-1].element
         for key in keys:
+            self._tally.tick()
             value = _value(element, key)
             made = next((row for row in reversed(self._history) if _changes(row, key)), None)
             if made is not None:
@@ -130,9 +145,8 @@ class _Blamed:
                 self._id, key, _said(value), self._graph, first.tx, None, first.time,
                 None, None, None, None, None, None, (),
             )  # fmt: skip
-        return blame(self._store, base[0], self._id, key, base[1])[
-            0
-        ]  # of all rows, the element's own is the first
+        rows = blame(self._store, base[0], self._id, key, base[1], tally=self._tally)
+        return rows[0]  # of all rows, the element's own is the first
 
     def _row(self, key: Key, value: Value, made: HistoryRow) -> BlameRow:
         log = rows_of(self._store.commit_of(made.tx), self._graph)
@@ -156,6 +170,7 @@ class _Blamed:
             if was is not _UNTOUCHED and not _equal(was, value):
                 found = one
             seq += 1
+            self._tally.tick()
         return found
 
 

@@ -12,15 +12,15 @@ Nothing is fired here (`transcript`), and nothing drawn (`events`).
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
-from weakref import WeakKeyDictionary
 
 from itonami.graphstore.errors import NotFound
 from itonami.graphstore.points import Point
 from itonami.graphstore.reading import Reader
+from itonami.query.kept import Kept
 from itonami.query.pinned import rules_of
+from itonami.query.tally import UNCOUNTED, Tally, counted
 from itonami.query.transcript import Occurrence, Place, occurrences
 from itonami.rules import RuleSet
 
@@ -39,38 +39,52 @@ class Order(NamedTuple):
     events: dict[Place, Occurrence]
 
 
-_Kept = OrderedDict[tuple[str, int, bytes], Order]
-_ORDERS: WeakKeyDictionary[Reader, _Kept] = WeakKeyDictionary()
+_ORDERS: Kept[Order] = Kept(KEPT_ORDERS)
 
 
-class _Steps:
-    """A whole transcript as one derivation."""
+class _Transcript(tuple[Occurrence, ...]):
+    """A whole transcript as one derivation; whoever goes through it is counted."""
 
-    def __init__(self, applications: tuple[Occurrence, ...]) -> None:
-        self.applications = applications
+    tally: Tally = UNCOUNTED
+
+    @property
+    def applications(self) -> _Transcript:
+        return self
+
+    def __iter__(self) -> Iterator[Occurrence]:
+        return counted(super().__iter__(), self.tally)
 
 
-def order_of(store: Reader, graph: str, at: Point = "HEAD", rules: RuleSet | None = None) -> Order:
+def order_of(
+    store: Reader,
+    graph: str,
+    at: Point = "HEAD",
+    rules: RuleSet | None = None,
+    *,
+    tally: Tally = UNCOUNTED,
+) -> Order:
     """The causal order of all events up to a point, by the rule set that the graph pins or by `rules`. Events that no
     rule explains are free edits, which use what they touch. O(events), 0.3 ms each, once; shared: do not change it."""
     version = store.version(graph, at)
     chosen = rules_of(store, store.at(graph, version.tx)) if rules is None else rules
-    kept = _ORDERS.setdefault(store, OrderedDict())
-    key = (graph, version.tx, version.root + (b"" if chosen is None else chosen.address))
-    found = kept.get(key)
-    if found is None:
-        found = kept[key] = _ordered(tuple(occurrences(store, graph, version.tx, chosen)))
-        while len(kept) > KEPT_ORDERS:
-            kept.popitem(last=False)
-    return found
+    key = (graph, version.tx, version.root, b"" if chosen is None else chosen.address)
+    order = _ORDERS.of(store, key, lambda: _made(store, graph, version.tx, chosen, tally))
+    tally.hold(len(order.events))
+    return order
 
 
-def _ordered(happened: tuple[Occurrence, ...]) -> Order:
+def _made(store: Reader, graph: str, tx: int, rules: RuleSet | None, tally: Tally) -> Order:
+    happened = _Transcript(occurrences(store, graph, tx, rules, tally=tally))
+    happened.tally = tally
+    return _ordered(happened)
+
+
+def _ordered(happened: _Transcript) -> Order:
     import networkx
 
     from itonami.rules.causality import causes as ordered
 
-    numbered = ordered(_Steps(happened))
+    numbered = ordered(happened)
     order: networkx.DiGraph[Place] = networkx.DiGraph()
     for one in happened:
         order.add_node(one.place, name=one.event.name, rule=one.event.rule, ids=one.ids, time=one.time)
@@ -86,13 +100,14 @@ def causes(
     *,
     at: Point = "HEAD",
     rules: RuleSet | None = None,
+    tally: Tally = UNCOUNTED,
 ) -> networkx.DiGraph[Place]:
     """The causal order of a graph's events, or the part of it that led to one event: a TxId means all events of that
     transaction, (tx, seq) one of them. Nodes are places (tx, seq) with `name`, `rule`, `ids` and `time`; edges have
     `kind` and `because`. Raises `NotFound`. Costs what `order_of` does."""
     import networkx
 
-    order = order_of(store, graph, at, rules).graph
+    order = order_of(store, graph, at, rules, tally=tally).graph
     if event is None:
         return order
     found = [event] if isinstance(event, tuple) else [place for place in order if place[0] == event]

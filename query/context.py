@@ -26,10 +26,19 @@ def _wall_clock() -> datetime:
     return datetime.now(UTC)
 
 
+def _no_tick() -> None:
+    pass
+
+
+def _no_hold(values: int) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """`now` is the statement's moment (aware), `zone` what local values are read in. Lengths are in elements and
-    characters."""
+    characters. `tick` counts a step and looks at the clock, `hold` counts values that are kept: a context is the
+    `Tally` of what is read for a query."""
 
     now: datetime
     graph: GraphView | None = None
@@ -38,6 +47,8 @@ class Context:
     random: Callable[[], float] = random.random
     max_list: int = MAX_LIST
     max_text: int = MAX_TEXT
+    tick: Callable[[], None] = _no_tick
+    hold: Callable[[int], None] = _no_hold
 
     def check_list(self, length: int, what: str = "a list") -> None:
         """`LimitExceeded` when a list of that length is too long."""

@@ -1,7 +1,7 @@
 """Differences: between two versions of a graph or of two graphs, and between the logs of two runs of one definition.
 
     diff      what is not the same: a row an element that only one has, or a property or label set that differs
-    parted    where two runs parted: the first event at which their logs differ, and the last state they share
+    parted    where two runs part: started with other inputs, the same with other data, or something else happened
 
 Two runs never agree on the clock, nor need they on what they are found by, so logs are compared without timestamps and
 search attributes: by event, rule, match and parameters.
@@ -20,8 +20,12 @@ from itonami.graphstore.delta import Change, Delta
 from itonami.graphstore.points import Point
 from itonami.graphstore.reading import Reader
 from itonami.query.log import LogRow, log
+from itonami.query.tally import UNCOUNTED, Tally
 
-__all__ = ["DiffRow", "Parting", "diff", "parted", "rows_of"]
+__all__ = ["DiffRow", "Parting", "diff", "parted", "partings", "rows_of"]
+
+STARTED = "RunStarted"
+_ABSENT: Any = object()
 
 
 class DiffRow(NamedTuple):
@@ -70,35 +74,84 @@ def _changed(kind: str, change: Change) -> Iterator[DiffRow]:
 
 
 class Parting(NamedTuple):
-    """Where two logs part: after `common` events. `a` and `b` are the first events that differ, None where a log ends;
-    `a_tx` and `b_tx` the last versions of which all events are common (0: not even the first is)."""
+    """One way in which two logs part, after `common` events. `a` and `b` are the first events that differ so, None
+    where a log ends; `a_tx` and `b_tx` the last versions before (0: there are none)."""
 
     common: int
     a_tx: int
     b_tx: int
     a: LogRow | None
     b: LogRow | None
+    what: str
+    """`inputs`: the runs were started with other ones; `data`: the same happened at the same place, with other
+    parameters; `path`: something else happened, or nothing more"""
+    keys: tuple[str, ...]
+    """Which inputs, parameters, or parts of the event are not the same"""
 
 
 def parted(store: Reader, a: str, b: str, a_until: Point = "HEAD", b_until: Point = "HEAD") -> Parting | None:
-    """Where the runs `a` and `b`, each up to a point, parted; None where their logs say the same. Independent events
-    that happened in another order count as a difference. Raises `NotFound`. O(common events)."""
+    """The first of the `partings` of two runs; None where their logs say the same."""
+    return next(partings(store, a, b, a_until, b_until), None)
+
+
+def partings(
+    store: Reader,
+    a: str,
+    b: str,
+    a_until: Point = "HEAD",
+    b_until: Point = "HEAD",
+    *,
+    tally: Tally = UNCOUNTED,
+) -> Iterator[Parting]:
+    """How the runs `a` and `b`, each up to a point, part: the first difference of each kind, up to the first in their
+    paths. Independent events that happened in another order count as another path. Raises `NotFound`. O(common
+    events)."""
     common, last, shared = 0, (0, 0), (0, 0)
-    for mine, theirs in zip_longest(log(store, a, until=a_until), log(store, b, until=b_until)):
-        begins = all(row is None or row.seq == 0 for row in (mine, theirs))
-        if begins:
+    seen: set[str] = set()
+    logs = (log(store, graph, until=until, tally=tally) for graph, until in ((a, a_until), (b, b_until)))
+    for mine, theirs in zip_longest(*logs):
+        if all(row is None or row.seq == 0 for row in (mine, theirs)):
             shared = last
-        if mine is None or theirs is None or _said(mine) != _said(theirs):
-            return Parting(common, *shared, mine, theirs)
+        for what, keys in _ways(mine, theirs):
+            if what not in seen:
+                yield Parting(common, *shared, mine, theirs, what, keys)
+            seen.add(what)
+        if mine is None or theirs is None or "path" in seen:
+            return
         common, last = common + 1, (mine.tx, theirs.tx)
-    return None
 
 
-def _said(row: LogRow) -> tuple[Any, ...]:
-    params = row.params
-    if row.event == "RunStarted" and isinstance(params, dict):
-        params = {key: value for key, value in params.items() if key != "attributes"}
-    return row.event, row.rule, row.match, _timeless(params), row.author
+def _ways(mine: LogRow | None, theirs: LogRow | None) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """In which ways two events are not the same."""
+    if mine is None or theirs is None:
+        yield "path", ()
+        return
+    other = tuple(key for key in ("event", "rule", "match") if getattr(mine, key) != getattr(theirs, key))
+    if other:
+        yield "path", other
+        return
+    ours, others = (
+        {"params": row.params} if not isinstance(row.params, dict) else row.params for row in (mine, theirs)
+    )
+    started = mine.event == STARTED
+    if started:
+        inputs = _differing(ours.get("inputs"), others.get("inputs"))
+        if inputs:
+            yield "inputs", inputs
+    rest = tuple(key for key in _differing(ours, others) if not (started and key in ("inputs", "attributes")))
+    author = () if mine.author == theirs.author else ("author",)
+    if rest or author:
+        yield "data", (*rest, *author)
+
+
+def _differing(mine: Any, theirs: Any) -> tuple[str, ...]:
+    """The keys at which two maps are not the same."""
+    if not isinstance(mine, dict) or not isinstance(theirs, dict):
+        return () if _timeless(mine) == _timeless(theirs) else ("inputs",)
+    keys = sorted(mine.keys() | theirs.keys())
+    return tuple(
+        key for key in keys if _timeless(mine.get(key, _ABSENT)) != _timeless(theirs.get(key, _ABSENT))
+    )
 
 
 def _timeless(value: Value) -> Any:

@@ -14,14 +14,16 @@ other: it can be drawn, compared and searched, and is never stored.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from itonami.graphstore.element import Edge, Node
 from itonami.graphstore.graph import HEADER, Graph
 from itonami.graphstore.points import Point
 from itonami.graphstore.reading import Reader
 from itonami.query.causes import Order, order_of
+from itonami.query.tally import UNCOUNTED, Tally, counted
 from itonami.query.transcript import Occurrence, Place
 from itonami.rules import RuleSet
 
@@ -36,18 +38,43 @@ def place_id(place: Place) -> str:
     return f"{place[0]}.{place[1]}"
 
 
-def events(store: Reader, graph: str, at: Point = "HEAD", rules: RuleSet | None = None) -> Graph:
-    """The events of a graph up to a point, and their causes. Costs what `causes` does, and O(events log events)."""
-    order = order_of(store, graph, at, rules)
-    return events_of(order, order.graph, graph)
+_DRAWN: WeakKeyDictionary[networkx.DiGraph[Place], Graph] = WeakKeyDictionary()
+"""The graph of a whole order, kept as long as the order is (`order_of`)."""
+CHUNK = 200
 
 
-def events_of(order: Order, part: networkx.DiGraph[Place], name: str = "") -> Graph:
+def events(
+    store: Reader,
+    graph: str,
+    at: Point = "HEAD",
+    rules: RuleSet | None = None,
+    *,
+    tally: Tally = UNCOUNTED,
+) -> Graph:
+    """The events of a graph up to a point, and their causes. Costs what `causes` does, and O(events log events), once;
+    shared."""
+    order = order_of(store, graph, at, rules, tally=tally)
+    found = _DRAWN.get(order.graph)
+    if found is None:
+        found = _DRAWN[order.graph] = events_of(order, order.graph, graph, tally=tally)
+    tally.hold(len(order.events))
+    return found
+
+
+def events_of(
+    order: Order, part: networkx.DiGraph[Place], name: str = "", *, tally: Tally = UNCOUNTED
+) -> Graph:
     """The events in a part of an order."""
     places = sorted(part)
     header = Node(HEADER, (HEADER,), {"kind": "events", "name": name})
-    nodes = [_node(order.events[place]) for place in places]
-    return Graph().replaced([header, *nodes, *_caused(part), *_following(places)])
+    nodes = (_node(order.events[place]) for place in places)
+    elements: Iterator[Node | Edge] = counted(
+        chain((header,), nodes, _caused(part), _following(places)), tally
+    )
+    graph = Graph()
+    while some := tuple(islice(elements, CHUNK)):
+        graph = graph.replaced(some)
+    return graph
 
 
 def _node(one: Occurrence) -> Node:

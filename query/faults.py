@@ -8,13 +8,20 @@ Nothing is decided here: whoever finds the fault raises it.
 
 from __future__ import annotations
 
-from itonami.query.cypher.errors import ArgumentError, LimitExceeded, QueryArithmeticError, QueryTypeError
+from itonami.query.cypher.errors import (
+    ArgumentError,
+    LimitExceeded,
+    ParameterMissing,
+    QueryArithmeticError,
+    QueryTypeError,
+)
 
 __all__ = [
     "bad_argument",
     "bad_key",
     "limit_exceeded",
     "no_division",
+    "not_given",
     "out_of_range",
     "overflow",
     "unparsable",
@@ -66,6 +73,17 @@ def overflow(operation: str) -> QueryArithmeticError:
 def no_division(operation: str) -> QueryArithmeticError:
     """A whole number divided by zero."""
     return QueryArithmeticError(f"{operation} by zero", detail="DivisionByZero", fix="test the divisor first")
+
+
+def not_given(parameter: str) -> ParameterMissing:
+    """A parameter that the query names and nobody gave."""
+    error = ParameterMissing(
+        f"the parameter ${parameter} was not given",
+        detail="MissingParameter",
+        fix=f"pass params={{{parameter!r}: ...}}",
+    )
+    error.parameter = parameter
+    return error
 
 
 def limit_exceeded(what: str, limit: int) -> LimitExceeded:

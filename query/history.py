@@ -6,8 +6,8 @@
           9  23  removed                        {n: 2}              {}
 
 The law: there is a row for a version exactly where the element differs from what it was a version before, and one
-for the first version that is kept where it was there already. Only deltas that name the element are decoded: an
-element's id stands in the bytes of every body that touches it. Why a change happened is told by `blame`.
+for the first version that is kept where it was there already. Only versions that may have touched the element
+are read (`Reader.touching`), and only deltas that name it decoded. Why a change happened is told by `blame`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from itonami.graphstore.graph import Graph
 from itonami.graphstore.points import Point
 from itonami.graphstore.reading import Reader
 from itonami.graphstore.records import Commit, Entry, Event
+from itonami.query.tally import UNCOUNTED, Tally
 
 __all__ = ["HistoryRow", "history"]
 
@@ -51,36 +52,60 @@ class HistoryRow(NamedTuple):
     rules: tuple[str | None, ...]
 
 
-def history(store: Reader, graph: str, id: str, until: Point | None = None) -> Iterator[HistoryRow]:
+def history(
+    store: Reader, graph: str, id: str, until: Point | None = None, *, tally: Tally = UNCOUNTED
+) -> Iterator[HistoryRow]:
     """The changes of a node or edge, oldest first, up to and with `until` where it is given. Raises `NotFound` where
-    there is no such graph, or no such element in any version. O(versions), 40 us each, and what changes it decoded."""
+    there is no such graph, or no such element in any version. O(versions), 1 to 3 us each (`Reader.touching`), and
+    O(changes), 0.1 ms each."""
     last = store.version(graph, "HEAD" if until is None else until).tx
-    rows = _changes(store, graph, id, last)
+    rows = _changes(store, graph, id, last, tally)
     first = next(rows, None)
     if first is None:
         raise NotFound(f"no version has a node or edge {id!r}", where=f"graph {graph!r}", fix="check the id")
     return chain((first,), rows)
 
 
-def _changes(store: Reader, graph: str, id: str, last: int) -> Iterator[HistoryRow]:
-    named, element, pruned = encode(id), None, False
-    for commit in store.entries(graph):
-        entry = commit.entry(graph)
-        if commit.tx > last:
-            return
-        if entry.pruned:
-            pruned = True
-            continue
-        touched = entry.body is not None and named in entry.body
-        if pruned or entry.base is not None:
-            element = _found(_before(store, commit.tx, entry), id)
-            if element is not None and not (touched and _touches(entry.delta, id)):
-                yield _row(commit, entry, id, "present", None, element)
-            pruned = False
-        if touched and _touches(entry.delta, id):
-            was, element = element, _after(entry.delta, id, element)
-            if was is not element:
-                yield _row(commit, entry, id, _kind(was, element), was, element)
+def _changes(store: Reader, graph: str, id: str, last: int, tally: Tally) -> Iterator[HistoryRow]:
+    element: Element = None
+    tx, begins, elsewhere = 0, True, True
+    while elsewhere:  # the element is looked for where it is
+        place, elsewhere = _place(element), False
+        for touched in store.touching(graph, id, place, tx):
+            tally.tick()
+            if touched > last:
+                return
+            tx, commit = touched, store.commit_of(touched)
+            entry = commit.entry(graph)
+            if entry.pruned:  # meanwhile: the history begins anew behind it
+                begins = True
+                continue
+            element, row = _followed(store, commit, entry, id, element, begins)
+            begins = False
+            if row is not None:
+                yield row
+            if _place(element) != place:
+                elsewhere = True
+                break
+
+
+def _followed(
+    store: Reader, commit: Commit, entry: Entry, id: str, element: Element, begins: bool
+) -> tuple[Element, HistoryRow | None]:
+    """What an element is after a version, and the row that says so where it was another before."""
+    touched = _touches(entry, id)
+    if begins and (entry.base is not None or entry.version > 1):
+        element = _found(_before(store, commit.tx, entry), id)
+        if element is not None and not touched:
+            return element, _row(commit, entry, id, "present", None, element)
+    now = _after(entry.delta, id, element) if touched else element
+    row = None if now is element else _row(commit, entry, id, _kind(element, now), element, now)
+    return now, row
+
+
+def _place(element: Element) -> str | None:
+    """The node in whose marks the changes of an element show."""
+    return element.source if isinstance(element, Edge) else None if element is None else element.id
 
 
 def _before(store: Reader, tx: int, entry: Entry) -> Graph:
@@ -99,8 +124,10 @@ def _parts(delta: Delta) -> Iterator[Node | Edge | Change]:
         yield from getattr(delta, part)
 
 
-def _touches(delta: Delta, id: str) -> bool:
-    return any(part.id == id for part in _parts(delta))
+def _touches(entry: Entry, id: str) -> bool:
+    return (
+        entry.body is not None and encode(id) in entry.body and any(p.id == id for p in _parts(entry.delta))
+    )
 
 
 def _after(delta: Delta, id: str, element: Element) -> Element:

@@ -17,6 +17,7 @@ from itonami.graphstore.codec import Value
 from itonami.graphstore.points import AtTx, Point, parse_point
 from itonami.graphstore.reading import Reader
 from itonami.graphstore.records import Commit
+from itonami.query.tally import UNCOUNTED, Tally, counted
 
 __all__ = ["LogRow", "log", "rows_of"]
 
@@ -36,11 +37,17 @@ class LogRow(NamedTuple):
 
 
 def log(
-    store: Reader, graph: str, since: Point | None = None, until: Point | None = None
+    store: Reader,
+    graph: str,
+    since: Point | None = None,
+    until: Point | None = None,
+    *,
+    tally: Tally = UNCOUNTED,
 ) -> Iterator[LogRow]:
     """The events of a graph, oldest first: after `since`, up to and with `until`, where they are given. Raises
     `NotFound` at once. O(versions), 0.1 ms each."""
-    return _rows(store.entries(graph, since), graph, None if until is None else _last(store, graph, until))
+    last = None if until is None else _last(store, graph, until)
+    return _rows(counted(store.entries(graph, since), tally), graph, last)
 
 
 def _last(store: Reader, graph: str, until: Point) -> int:

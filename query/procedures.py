@@ -3,10 +3,10 @@
     CALL itonami.log([since, until, graph])                    the events of a graph
     CALL itonami.history(id [, graph])                         the changes of one node or edge
     CALL itonami.diff(a [, b, other, graph])                   what differs between two points, or two graphs
-    CALL itonami.parted(other [, graph])                       where two runs of one definition parted
+    CALL itonami.parted(other [, graph])                       where, and how, two runs of one definition part
     CALL itonami.blame(id [, key, at, graph])                  who made a node or edge what it is
     CALL itonami.causes([tx, seq, graph])                      what led to an event; all causes, without one
-    CALL itonami.runs([{workflow, status, since, until, at, ...search attributes}])
+    CALL itonami.runs([{workflow, status, since, until, at, attributes: {...}, ...search attributes}])
 
 The graph is the one the query reads, unless one is named; an argument left out, or null, is as if it were not there.
 Where the query reads the past, so do they. Fields are those of the rows of the functions of the same names
@@ -21,85 +21,123 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from itonami.graphstore.errors import InvalidValue, NotFound
-from itonami.graphstore.points import Point
+from itonami.graphstore.points import AtTime, Point, parse_point
 from itonami.graphstore.reading import Reader
 from itonami.query.blame import BlameRow, blame
 from itonami.query.causes import CauseRow, cause_rows, causes
 from itonami.query.context import Context
 from itonami.query.cypher.errors import ArgumentError, EntityNotFound, QueryTypeError
-from itonami.query.diff import DiffRow, Parting, diff, parted
+from itonami.query.diff import DiffRow, Parting, diff, partings
 from itonami.query.engine.points import moment
 from itonami.query.engine.procedures import Procedure, Procedures
-from itonami.query.engine.source import Source
+from itonami.query.engine.source import Source, asked, missing
 from itonami.query.history import HistoryRow, history
 from itonami.query.log import LogRow, log
-from itonami.query.runs import RunRow, runs
+from itonami.query.runs import RunRow, runs_where
+from itonami.query.tally import counted
 from itonami.query.temporal import DateTime
-from itonami.query.values import Value, from_store, type_name
+from itonami.query.values import Value, from_store, spoken_type
 
 __all__ = ["PROCEDURES"]
 
 Rows = Iterator[tuple[Value, ...]]
 
 
-def _log(_: Context, source: Source, since: Value = None, until: Value = None, graph: Value = None) -> Rows:
+def _log(
+    context: Context, source: Source, since: Value = None, until: Value = None, graph: Value = None
+) -> Rows:
     store, name = _subject(source, graph)
-    return _told(lambda: log(store, name, _point(since), _point(until, source)))
+
+    def rows() -> Iterable[LogRow]:
+        return log(store, name, _since(source, name, since), _point(source, name, until), tally=context)
+
+    return _told(store, name, rows)
 
 
-def _history(_: Context, source: Source, id: Value, graph: Value = None) -> Rows:
+def _history(context: Context, source: Source, id: Value, graph: Value = None) -> Rows:
     store, name = _subject(source, graph)
-    return _told(lambda: history(store, name, _text(id, "an id"), source.at))
+    element = _text(id, "an id")
+    return _told(
+        store, name, lambda: history(store, name, element, _point(source, name, None), tally=context)
+    )
 
 
 def _diff(
-    _: Context, source: Source, a: Value, b: Value = None, other: Value = None, graph: Value = None
+    context: Context, source: Source, a: Value, b: Value = None, other: Value = None, graph: Value = None
 ) -> Rows:
     store, name = _subject(source, graph)
-    second = None if other is None else _text(other, "a graph's name")
-    start = _point(a)
-    if start is None:
-        raise QueryTypeError("itonami.diff needs a point to start from", detail="InvalidArgumentType")
-    return _told(lambda: diff(store, name, start, _point(b, source) or "HEAD", second))
+    second = None if other is None else _subject(source, other)[1]
+    if a is None:
+        raise QueryTypeError(
+            "itonami.diff needs a point to start from",
+            detail="InvalidArgumentType",
+            fix="call itonami.diff(a), with a TxId, a text such as HEAD~3, or a datetime",
+        )
+
+    def rows() -> Iterable[DiffRow]:
+        points = _point(source, name, a), _point(source, second or name, b)
+        return counted(diff(store, name, *points, second), context)
+
+    return _told(store, name, rows)
 
 
-def _parted(_: Context, source: Source, other: Value, graph: Value = None) -> Rows:
+def _parted(context: Context, source: Source, other: Value, graph: Value = None) -> Rows:
     store, name = _subject(source, graph)
+    second = _subject(source, _text(other, "a run's id"))[1]
 
     def rows() -> Iterator[tuple[Any, ...]]:
-        found = parted(store, name, _text(other, "a run's id"))
-        if found is not None:
+        points = _point(source, name, None), _point(source, second, None)
+        for found in partings(store, name, second, *points, tally=context):
             sides = (None if side is None else side._asdict() for side in (found.a, found.b))
-            yield found.common, found.a_tx, found.b_tx, *sides
+            yield found.common, found.a_tx, found.b_tx, *sides, found.what, found.keys
 
-    return _told(rows)
+    return _told(store, name, rows)
 
 
 def _blame(
-    _: Context, source: Source, id: Value, key: Value = None, at: Value = None, graph: Value = None
+    context: Context, source: Source, id: Value, key: Value = None, at: Value = None, graph: Value = None
 ) -> Rows:
     store, name = _subject(source, graph)
-    wanted = None if key is None else _text(key, "a property key")
-    return _told(lambda: blame(store, name, _text(id, "an id"), wanted, _point(at, source) or "HEAD"))
+    element, wanted = _text(id, "an id"), None if key is None else _text(key, "a property key")
+    return _told(
+        store, name, lambda: blame(store, name, element, wanted, _point(source, name, at), tally=context)
+    )
 
 
-def _causes(_: Context, source: Source, tx: Value = None, seq: Value = None, graph: Value = None) -> Rows:
+def _causes(
+    context: Context, source: Source, tx: Value = None, seq: Value = None, graph: Value = None
+) -> Rows:
     store, name = _subject(source, graph)
     for number in (tx, seq):
         if number is not None and type(number) is not int:
-            raise QueryTypeError(f"an event is named by integers, not a {type_name(number)}")
+            raise QueryTypeError(f"an event is named by integers, not by {spoken_type(number)}")
+    if tx is None and seq is not None:
+        raise ArgumentError(
+            f"event {seq} of no transaction",
+            detail="InvalidArgumentValue",
+            fix="give its TxId: itonami.causes(tx, seq)",
+        )
     event = tx if seq is None else (tx, seq)
-    return _told(lambda: cause_rows(causes(store, name, event, at=source.at or "HEAD")))
+
+    def rows() -> Iterable[CauseRow]:
+        return cause_rows(causes(store, name, event, at=_point(source, name, None), tally=context))
+
+    return _told(store, name, rows)
 
 
-def _runs(_: Context, source: Source, where: Value = None) -> Rows:
+def _runs(context: Context, source: Source, where: Value = None) -> Rows:
     store = _store(source)
     if where is not None and type(where) is not dict:
-        raise QueryTypeError(f"itonami.runs takes a map, not a {type_name(where)}")
-    wanted = {key: _python(value) for key, value in (where or {}).items() if value is not None}
-    at = wanted.pop("at", source.at)
-    return _told(lambda: runs(store, None if at == store.last_tx else at, **wanted))
+        raise QueryTypeError(f"itonami.runs takes a map, not {spoken_type(where)}")
+    given = {key: value for key, value in (where or {}).items() if value is not None}
+    when = given.pop("at", None)
+    wanted = {key: _python(value) for key, value in given.items()}
+
+    def rows() -> Iterable[RunRow]:
+        at = source.moment(None if when is None else _spelt(when))
+        return runs_where(store, wanted, None if at == store.last_tx else at, tally=context)
+
+    return _told(store, None, rows)
 
 
 PROCEDURES: Procedures = {
@@ -130,18 +168,16 @@ def _subject(source: Source, graph: Value) -> tuple[Reader, str]:
         name = _text(graph, "a graph's name")
     if name is None:
         raise EntityNotFound("the query names no graph", fix="pass graph='name', or name it in the call")
+    if name not in store:
+        raise missing(store, name)
     return store, name
 
 
-def _told(rows: Callable[[], Iterable[tuple[Any, ...]]]) -> Rows:
+def _told(store: Reader, name: str | None, rows: Callable[[], Iterable[tuple[Any, ...]]]) -> Rows:
     """Rows as values of the language; what is not there is said as of the query."""
-    try:
+    with asked(store, name):
         for row in rows():
             yield tuple([_value(value) for value in row])
-    except NotFound as error:
-        raise EntityNotFound(error.what, fix=error.fix) from error
-    except InvalidValue as error:
-        raise ArgumentError(error.what, fix=error.fix) from error
 
 
 def _value(value: Any) -> Value:
@@ -161,23 +197,30 @@ def _python(value: Value) -> Any:
     return {key: _python(item) for key, item in value.items()} if type(value) is dict else value
 
 
-def _point(value: Value, source: Source | None = None) -> Point | None:
-    """A point in time as stores take it; where none is given, that of the query."""
-    if value is None:
-        return None if source is None else source.at
-    point = _python(value)
+def _point(source: Source, name: str, value: Value) -> int:
+    """The TxId that a point in time means for a graph; where none is given, that of the query."""
+    return source.resolve(name, None if value is None else _spelt(value))
+
+
+def _since(source: Source, name: str, value: Value) -> Point | None:
+    """A point after which a log begins: a time may be one before there was the graph."""
+    point = None if value is None else _spelt(value)
+    return point if point is None or isinstance(parse_point(point), AtTime) else source.resolve(name, point)
+
+
+def _spelt(value: Value) -> Point:
+    """A point in time as stores take it."""
+    point = moment(value) if type(value) is DateTime else value
     if type(point) is bool or not isinstance(point, int | str | datetime):
         raise QueryTypeError(
-            f"a {type_name(value)} is no point in time",
+            f"{spoken_type(value)} is no point in time",
             detail="InvalidArgumentType",
             fix="use a TxId, a text such as HEAD~3, or a datetime",
         )
-    if isinstance(point, int) and not 0 <= point < 1 << 63:
-        raise ArgumentError(f"{point} is no TxId", detail="NumberOutOfRange", fix="they count from 1")
     return point
 
 
 def _text(value: Value, what: str) -> str:
     if type(value) is not str:
-        raise QueryTypeError(f"{what} is text, not a {type_name(value)}", detail="InvalidArgumentType")
+        raise QueryTypeError(f"{what} is text, not {spoken_type(value)}", detail="InvalidArgumentType")
     return value

@@ -5,7 +5,8 @@
     result.to_dicts()      result.to_networkx()      result.to_pandas()      result.to_json()
 
 Rows hold values of the query: graphstore's nodes and edges, `Path`, the classes of `temporal`, lists, dicts, scalars.
-Everything is there already; each form is made when asked for, O(size).
+Everything is there already; each form is made when asked for, O(size). Tables are for people: long values are cut
+there, and nothing in them drives a terminal. All other forms are whole.
 
 Nothing here runs a query.
 """
@@ -20,20 +21,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from itonami.graphstore.graph import Edge, Node
+from itonami.graphstore.lettering import printable
 from itonami.query.cypher.errors import SemanticError
 from itonami.query.path import Path
 from itonami.query.values import Value, from_store, to_text
 from itonami.query.values.domain import TEMPORAL
-from itonami.query.values.notation import literal
+from itonami.query.values.notation import cut, shown
 
 if TYPE_CHECKING:
     import networkx
     from rich.table import Table
 
-__all__ = ["Result"]
+__all__ = ["Result", "cell"]
 
 SHOWN_ROWS = 100
-"""So many rows an HTML table shows"""
+"""So many rows a printed result and an HTML table show"""
+SHOWN_CHARACTERS = 200
+"""So much of a value a cell of a table shows"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +106,15 @@ class Result:
 
         made = Table(title=title)
         for column in self.columns:
-            made.add_column(Text(column))
+            made.add_column(Text(cell(column)))
         for row in self.rows:
-            made.add_row(*(Text(_shown(value)) for value in row))
+            made.add_row(*(Text(cell(value)) for value in row))
         return made
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{escape(column)}</th>" for column in self.columns)
+        head = "".join(f"<th>{escape(cell(column))}</th>" for column in self.columns)
         body = "".join(
-            "<tr>" + "".join(f"<td>{escape(_shown(value))}</td>" for value in row) + "</tr>"
+            "<tr>" + "".join(f"<td>{escape(cell(value))}</td>" for value in row) + "</tr>"
             for row in self.rows[:SHOWN_ROWS]
         )
         more = len(self.rows) - SHOWN_ROWS
@@ -120,14 +124,22 @@ class Result:
     def __str__(self) -> str:
         if self.plan is not None:
             return self.plan
-        lines = ["  ".join(self.columns), *("  ".join(map(_shown, row)) for row in self.rows[:SHOWN_ROWS])]
+        lines = [
+            "  ".join(map(cell, self.columns)),
+            *("  ".join(map(cell, row)) for row in self.rows[:SHOWN_ROWS]),
+        ]
         more = len(self.rows) - SHOWN_ROWS
         return "\n".join([*lines, *([f"... and {more:,} more rows"] if more > 0 else [])])
 
 
-def _shown(value: Value) -> str:
-    """A value as a cell: texts and temporal values without quotes."""
-    return str(value) if isinstance(value, (str, *TEMPORAL)) else literal(value)
+def cell(value: Value) -> str:
+    """A value in a table: on one line, texts and temporal values without quotes, nodes and relationships with their
+    ids, and cut where it is long. Of several elements each shows some of its properties. O(size)."""
+    if isinstance(value, (str, *TEMPORAL)):
+        text = str(value)
+    elif len(text := shown(value)) > SHOWN_CHARACTERS and (elements := sum(1 for _ in _elements(value))) > 1:
+        text = shown(value, properties=SHOWN_CHARACTERS // (2 * elements))
+    return printable(cut(text, SHOWN_CHARACTERS))
 
 
 def _elements(value: object) -> Iterator[Node | Edge]:

@@ -19,9 +19,9 @@ from typing import Any
 from itonami.graphstore.graph import GraphView
 from itonami.graphstore.points import Point
 from itonami.graphstore.reading import Reader
-from itonami.query.cypher.errors import ArgumentError, LimitExceeded
+from itonami.query.cypher.errors import ArgumentError, LimitExceeded, with_article
 from itonami.query.engine.explain import EXPLAINED, PROFILED, Line, explain, profile, text_of
-from itonami.query.engine.limits import Limits
+from itonami.query.engine.limits import Limits, Meter
 from itonami.query.engine.procedures import Procedure, Procedures
 from itonami.query.engine.program import Program, prepare
 from itonami.query.engine.runtime import Profile
@@ -42,11 +42,11 @@ def _kept(text: str, procedures: frozenset[Procedure]) -> Program:
     return prepare(text, {procedure.name: procedure for procedure in procedures})
 
 
-def _program(text: str, procedures: Procedures) -> Program:
+def _program(text: str, procedures: Procedures, meter: Meter) -> Program:
     if not isinstance(text, str):
-        raise ArgumentError(f"a query is text, not a {type(text).__name__}")
+        raise ArgumentError(f"a query is text, not {with_article(type(text).__name__)}")
     if len(text) > LONGEST_CACHED:
-        return prepare(text, procedures)
+        return prepare(text, procedures, meter)
     return _kept(text, frozenset(procedures.values()))
 
 
@@ -80,11 +80,11 @@ def run(
     `ParameterMissing`, `EntityNotFound`, `ProcedureError`, `LimitExceeded`; and what reading the store raises.
     Compiling costs O(length of the text), once.
     """
-    source, bound = _source(target, graph, at), parameters(params)
+    source, bound, meter = _source(target, graph, at), parameters(params), Meter(limits or Limits())
     try:
-        program = _program(text, PROCEDURES if procedures is None else procedures)
+        program = _program(text, PROCEDURES if procedures is None else procedures, meter)
         counts = Profile() if program.mode == "PROFILE" else None
-        runtime = program.runtime(source, bound, limits or Limits(), now=now, profile=counts)
+        runtime = program.runtime(source, bound, meter, now=now, profile=counts)
         if program.mode is None:
             return Result(program.columns, tuple(program.execute(runtime)))
         return _planned((explain if counts is None else profile)(program, runtime), counts is not None)

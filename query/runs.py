@@ -10,8 +10,9 @@ makes a question cheap and never decides it. The past has no index, so there eve
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from itonami.graphstore.codec import Value, normalise, same
 from itonami.graphstore.errors import InvalidValue, NotFound
@@ -19,10 +20,14 @@ from itonami.graphstore.graph import HEADER
 from itonami.graphstore.points import Point
 from itonami.graphstore.reading import Reader
 from itonami.graphstore.records import Version
+from itonami.query.cypher.errors import meant
+from itonami.query.tally import UNCOUNTED, Tally, counted
 
-__all__ = ["RunRow", "runs"]
+__all__ = ["RunRow", "runs", "runs_where"]
 
 KIND = "run"
+KEYS = ("workflow", "status", "since", "until", "at", "attributes")
+"""What is asked for by keys of its own; others are search attributes"""
 
 
 class RunRow(NamedTuple):
@@ -48,37 +53,101 @@ def runs(
     status: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
-    **attributes: Value,
+    attributes: Mapping[str, Value] | None = None,
+    **others: Value,
 ) -> Iterator[RunRow]:
     """The runs of a store, in order of id: those of a workflow, with a status, started from `since` up to and with
-    `until` (aware), with these search attributes. With `at`: as of one TxId or time.
+    `until` (aware), with these search attributes. With `at`: as of one TxId or time. Raises `InvalidValue`; also where
+    no run is found and no run has an attribute that is named beside the others, which then is a typo: `attributes` may
+    have any names.
 
-    O(runs that the indices name), 0.3 ms each; with `at`, O(graphs). Search attributes have no index of their own."""
-    for name, moment in (("since", since), ("until", until)):
-        if moment is not None and (not isinstance(moment, datetime) or moment.tzinfo is None):
-            raise InvalidValue(f"{moment!r} is no time with a zone", where=name, fix="pass an aware datetime")
-    header = {"workflow": workflow, "status": status}
-    wanted = {key: value for key, value in header.items() if value is not None}
-    candidates = store.graphs(at) if at is not None else _present(store, wanted, since, until)
-    return _matching(store, candidates, wanted, since, until, normalise(attributes))
+    O(runs that the indices name), 0.1 ms each; with `at`, O(graphs). Search attributes have no index of their own."""
+    named = {"workflow": workflow, "status": status, "since": since, "until": until, "attributes": attributes}
+    return runs_where(store, others | {key: value for key, value in named.items() if value is not None}, at)
 
 
-def _present(
-    store: Reader, wanted: Mapping[str, str], since: datetime | None, until: datetime | None
-) -> Iterator[Version]:
-    """Today's graphs that every index that is declared names."""
+def runs_where(
+    store: Reader, where: Mapping[str, Any], at: Point | None = None, *, tally: Tally = UNCOUNTED
+) -> Iterator[RunRow]:
+    """The same, by a map of what is asked."""
+    asked = _Asked(
+        {key: where[key] for key in ("workflow", "status") if key in where},
+        _moment("since", where.get("since")),
+        _moment("until", where.get("until")),
+        _attributes(where.get("attributes")),
+        normalise({key: value for key, value in where.items() if key not in KEYS}),
+    )
+    return _found(store, asked, at, tally)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a run must be like. `others` are attributes whose names may be mistaken."""
+
+    header: Mapping[str, Value]
+    since: datetime | None
+    until: datetime | None
+    attributes: Mapping[str, Value]
+    others: Mapping[str, Value]
+
+    def met(self, header: Mapping[str, Value]) -> bool:
+        """Whether a graph with that header is such a run."""
+        if header.get("kind") != KIND or any(header.get(key) != value for key, value in self.header.items()):
+            return False
+        if not _within(header.get("started"), self.since, self.until):
+            return False
+        has = header.get("attributes") or {}
+        return all(
+            key in has and same(has[key], value)
+            for wanted in (self.attributes, self.others)
+            for key, value in wanted.items()
+        )
+
+
+def _moment(name: str, value: Any) -> datetime | None:
+    if value is not None and (not isinstance(value, datetime) or value.tzinfo is None):
+        raise InvalidValue(f"{value!r} is no time with a zone", where=name, fix="pass an aware datetime")
+    return value
+
+
+def _attributes(value: Any) -> Mapping[str, Value]:
+    if not isinstance(value, Mapping | None):
+        raise InvalidValue(
+            f"attributes are a map, not {value!r}", where="runs", fix="pass {name: value, ...}"
+        )
+    return normalise(dict(value or {}))  # type: ignore[no-any-return]
+
+
+def _found(store: Reader, asked: _Asked, at: Point | None, tally: Tally) -> Iterator[RunRow]:
+    found = False
+    versions = _present(store, asked, tally) if at is None else counted(store.graphs(at), tally)
+    for version in versions:
+        header = store.at(version.graph, version.tx).header
+        if asked.met(header):
+            found = True
+            yield _row(version, header)
+    if asked.others and not found:
+        _check(store, asked.others, tally)
+
+
+def _present(store: Reader, asked: _Asked, tally: Tally) -> Iterator[Version]:
+    """Today's runs, of the graphs that every index that is declared names. A version's record is read only where its
+    graph is such a run."""
     found: set[str] | None = None
-    for key, value in wanted.items():
+    for key, value in asked.header.items():
         found = _narrowed(store, found, key, value, value)
-    if since is not None or until is not None:
-        found = _narrowed(store, found, "started", since, until)
-    if found is None:
-        found = _narrowed(store, None, "kind", KIND, KIND)
-    if found is None:
-        yield from store.graphs()
-        return
-    for name in sorted(found):
-        yield store.head(name)
+    if asked.since is not None or asked.until is not None:
+        found = _narrowed(store, found, "started", asked.since, asked.until)
+    for name in _names(store) if found is None else sorted(found):
+        tally.tick()
+        if asked.met(store.checkout(name)[1].header):
+            yield store.head(name)
+
+
+def _names(store: Reader) -> list[str]:
+    """The names of all runs, and where no index tells kinds, of all graphs."""
+    found = _narrowed(store, None, "kind", KIND, KIND)
+    return store.names() if found is None else sorted(found)
 
 
 def _narrowed(store: Reader, found: set[str] | None, key: str, low: Value, high: Value) -> set[str] | None:
@@ -90,24 +159,26 @@ def _narrowed(store: Reader, found: set[str] | None, key: str, low: Value, high:
     return named if found is None else found & named
 
 
-def _matching(
-    store: Reader,
-    candidates: Iterator[Version],
-    wanted: Mapping[str, str],
-    since: datetime | None,
-    until: datetime | None,
-    attributes: Mapping[str, Value],
-) -> Iterator[RunRow]:
-    for version in candidates:
-        header = store.at(version.graph, version.tx).header
-        if header.get("kind") != KIND or any(header.get(key) != value for key, value in wanted.items()):
-            continue
-        row = _row(version, header)
-        if not _within(row.started, since, until):
-            continue
-        has = row.attributes
-        if all(key in has and same(has[key], value) for key, value in attributes.items()):
-            yield row
+def _check(store: Reader, others: Mapping[str, Value], tally: Tally) -> None:
+    """`InvalidValue` for a key that no run has as an attribute, if there are runs. O(runs), where there is one."""
+    unknown, known, any_run = set(others), set(KEYS), False
+    for name in _names(store):
+        tally.tick()
+        header = store.checkout(name)[1].header
+        if header.get("kind") == KIND:
+            any_run = True
+            known |= (header.get("attributes") or {}).keys()
+            unknown -= known
+            if not unknown:
+                return
+    if any_run:
+        key = min(unknown)
+        raise InvalidValue(
+            f"no run has the search attribute {key!r}, and the other keys are {', '.join(KEYS)}",
+            where="runs",
+            fix=meant(key, sorted(known))
+            or f"if one may come to have it, ask for attributes: {{{key}: ...}}",
+        )
 
 
 def _row(version: Version, header: Mapping[str, Value]) -> RunRow:

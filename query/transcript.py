@@ -23,6 +23,7 @@ from itonami.graphstore.graph import Graph
 from itonami.graphstore.head import Head
 from itonami.graphstore.reading import Reader
 from itonami.graphstore.records import Commit, Event
+from itonami.query.tally import UNCOUNTED, Tally, counted
 from itonami.rules import Application, RewriteError, RuleSet, apply
 from itonami.rules.footprint import Footprint, footprint, footprint_of
 from itonami.rules.match import Match
@@ -70,11 +71,13 @@ class Occurrence:
         return (self,)
 
 
-def occurrences(store: Reader, graph: str, until: int, rules: RuleSet | None) -> Iterator[Occurrence]:
+def occurrences(
+    store: Reader, graph: str, until: int, rules: RuleSet | None, *, tally: Tally = UNCOUNTED
+) -> Iterator[Occurrence]:
     """What happened to a graph up to a TxId, oldest first; of a graph whose past was pruned, from the first version
     that is kept. O(events), 0.2 ms each, and the graph once."""
     head: Head | None = None
-    for commit in store.entries(graph):
+    for commit in counted(store.entries(graph), tally):
         if commit.tx > until:
             return
         entry = commit.entry(graph)
@@ -82,7 +85,7 @@ def occurrences(store: Reader, graph: str, until: int, rules: RuleSet | None) ->
             continue
         if head is None or entry.base is not None:
             head = Head.of(before(store, commit, graph))
-        yield from enacted(head, rules, commit, graph)
+        yield from enacted(head, rules, commit, graph, tally=tally)
 
 
 def before(store: Reader, commit: Commit, graph: str) -> Graph:
@@ -93,10 +96,12 @@ def before(store: Reader, commit: Commit, graph: str) -> Graph:
     return store.at(graph, commit.tx).patch(entry.delta.inverse())
 
 
-def enacted(head: Head, rules: RuleSet | None, commit: Commit, graph: str) -> list[Occurrence]:
+def enacted(
+    head: Head, rules: RuleSet | None, commit: Commit, graph: str, *, tally: Tally = UNCOUNTED
+) -> list[Occurrence]:
     """What one transaction did; the head is advanced past it."""
     entry = commit.entry(graph)
-    made = None if rules is None else _fired(head, rules, entry.events, entry.delta)
+    made = None if rules is None else _fired(head, rules, entry.events, entry.delta, tally)
     if made is None:
         head.revert()
         made = [_edited(head, entry.events, entry.delta)]
@@ -108,12 +113,14 @@ def enacted(head: Head, rules: RuleSet | None, commit: Commit, graph: str) -> li
     ]
 
 
-def _fired(head: Head, rules: RuleSet, events: Sequence[Event], delta: Delta) -> list[Application] | None:
+def _fired(
+    head: Head, rules: RuleSet, events: Sequence[Event], delta: Delta, tally: Tally
+) -> list[Application] | None:
     """What events did, fired again on the head; None where the rules do not make the delta of them."""
     if any(event.rule is not None and event.rule not in rules for event in events):
         return None
     try:
-        made = [_application(head, rules, event) for event in events]
+        made = [_application(head, rules, event) for event in counted(events, tally)]
     except (RewriteError, NotFound):
         return None
     return made if head.delta() == delta else None

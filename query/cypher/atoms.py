@@ -15,6 +15,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 
+from itonami.query.cypher.absent import ABSENT_FUNCTIONS, COLLECT, TYPED_TEXT
 from itonami.query.cypher.ast import (
     AllProperties,
     Case,
@@ -94,6 +95,7 @@ class AtomParser(ExpressionParser):
 
     def _named(self) -> Expression:
         at, following = self.at, self.ahead(1)
+        self._check_there(following)
         if following == "(":
             return self._call(str(self.step()), at)
         if following == "." and self._call_follows():
@@ -103,6 +105,16 @@ class AtomParser(ExpressionParser):
             return self._call(".".join(parts), at)
         variable = Variable(str(self.step()), at=at)
         return self._map_projection(variable) if following == "{" else variable
+
+    def _check_there(self, following: str) -> None:
+        """That what the name begins is in this language."""
+        name = self.text[self.at : self._ends[self.index]]
+        if following == "(" and (fix := ABSENT_FUNCTIONS.get(name.lower())) is not None:
+            raise self.absent(f"{name}()", fix)
+        if following == "{" and name.upper() == "COLLECT" and self.ahead(2) in _QUERIES:
+            raise self.absent("COLLECT { ... }", COLLECT)
+        if following == "string":
+            raise self.absent(f"{name[:40]} with a text", TYPED_TEXT)
 
     def _call_follows(self) -> bool:
         """Whether `name.name...(` stands here."""
@@ -322,6 +334,9 @@ class AtomParser(ExpressionParser):
             return self._key_value()
         return VariableSelector(self.name(), at=at)
 
+
+_QUERIES = frozenset(("CALL", "FOR", "LET", "MATCH", "OPTIONAL", "RETURN", "UNWIND", "USE", "WITH", "("))
+"""What a query in braces begins with"""
 
 _ATOMS: dict[str, Callable[[AtomParser], Expression]] = {
     "integer": AtomParser.number,

@@ -42,7 +42,7 @@ from itonami.query.cypher.ast import (
     Variable,
     With,
 )
-from itonami.query.cypher.errors import ProcedureError
+from itonami.query.cypher.errors import ProcedureError, meant
 from itonami.query.cypher.grouping import check_behind, check_keys, mentions
 from itonami.query.cypher.inference import Inference, Place, Signature
 from itonami.query.cypher.kinds import ANY, INTEGER, fits
@@ -155,7 +155,8 @@ class Checker(Inference):
         added: Scope = dict.fromkeys(names or (), ANY)
         for item in clause.fields or ():
             if outputs is not None and item.field not in outputs:
-                raise self.error(f"{clause.name} yields no `{item.field}`", "UndefinedVariable", item.at)
+                fix = meant(item.field, outputs) or f"it yields {', '.join(outputs) or 'nothing'}"
+                raise self.error(f"{clause.name} yields no `{item.field}`", "UndefinedVariable", item.at, fix)
             added[self._new(item.variable, scope | added, item.at)] = ANY
         if clause.where is not None:
             self.condition(clause.where, scope | added)
@@ -172,6 +173,7 @@ class Checker(Inference):
                 detail="ProcedureNotFound",
                 text=self.text,
                 at=clause.at,
+                fix=meant(clause.name, self.procedures) or f"there are {', '.join(sorted(self.procedures))}",
             )
         count = len(procedure.inputs) if clause.arguments is None else len(clause.arguments)
         if not procedure.required <= count <= len(procedure.inputs):

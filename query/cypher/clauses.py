@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from itonami.query.cypher.absent import LOAD, SUBQUERY_CALL
 from itonami.query.cypher.ast import (
     Call,
     Clause,
@@ -45,7 +46,7 @@ from itonami.query.cypher.ast import (
     Variable,
     With,
 )
-from itonami.query.cypher.cursor import NESTED
+from itonami.query.cypher.cursor import NESTED, THE_END
 from itonami.query.cypher.errors import ReadOnlyQuery
 from itonami.query.cypher.expressions import COMPARISON
 from itonami.query.cypher.lexer import Tokens
@@ -77,7 +78,7 @@ class ClauseParser(ProjectionParser):
         self.accept(";")
         if self.kind != "end":
             self._refuse_writing()
-            raise self.unexpected("the end of the query")
+            raise self.unexpected(THE_END)
         return Query(query.parts, query.union_all, mode, self.text, at=query.at)  # type: ignore[arg-type]
 
     def subquery(self) -> Query:
@@ -223,6 +224,8 @@ class ClauseParser(ProjectionParser):
             self.index == 0 or self._kinds[self.index - 1] in ("UNION", "ALL", "{", "EXPLAIN", "PROFILE"),
         )
         self.step()
+        if self.kind in ("{", "("):
+            raise self.absent("CALL of a subquery", SUBQUERY_CALL, at)
         name = self.word()
         while self.accept("."):
             name += "." + self.word()
@@ -247,9 +250,7 @@ class ClauseParser(ProjectionParser):
         return Call(name, arguments, fields, where, star, standalone, at=at)
 
     def _load(self) -> Clause:
-        raise self.error(
-            "LOAD reads files, and a query reads graphs", fix="pass the rows as a parameter and UNWIND it"
-        )
+        raise self.absent("LOAD", LOAD)
 
     # ------------------------------------------------------------ writing, for `parse(text, writes=True)` only
 

@@ -12,16 +12,19 @@ Nothing here knows the grammar.
 
 from __future__ import annotations
 
-from itonami.query.cypher.errors import QuerySyntaxError
+from itonami.query.cypher.absent import ABSENT_PHRASES, MISPLACED
+from itonami.query.cypher.errors import LimitExceeded, NotInLanguage, QuerySyntaxError
 from itonami.query.cypher.lexer import KEYWORDS, MAX_DEPTH, RESERVED, Tokens, too_deep
 
-__all__ = ["CHAINED", "NESTED", "Cursor"]
+__all__ = ["CHAINED", "NESTED", "THE_END", "Cursor"]
 
 NESTED, CHAINED = 4, 2
 
 _NAMES = (KEYWORDS - RESERVED) | {"name"}
 _WORDS = KEYWORDS | {"name"}
-_SPOKEN = {"name": "a name", "end": "the end of the query", "integer": "an integer", "string": "a string"}
+_SHOWN = 40
+THE_END = "the end of the query"
+_SPOKEN = {"name": "a name", "end": THE_END, "integer": "an integer", "string": "a string"}
 
 
 class Cursor:
@@ -100,7 +103,20 @@ class Cursor:
         """Takes units of depth (or gives them back, when negative)."""
         self._depth += units
         if self._depth > MAX_DEPTH * NESTED:
-            raise too_deep(self.text, self.at)
+            raise self._too_deep()
+
+    def _too_deep(self) -> LimitExceeded:
+        """Whichever it is: brackets in brackets, or operator after operator."""
+        brackets = sum(start < self.index < end for start, end in self._closing.items())
+        if brackets > MAX_DEPTH // 2:
+            return too_deep(self.text, self.at)
+        return LimitExceeded(
+            "the chain of operators is too long here",
+            detail="QueryTooDeep",
+            text=self.text,
+            at=self.at,
+            fix="put parts of it in parentheses, or go over a list: reduce(s = 0, x IN $list | s + x)",
+        )
 
     def error(
         self, what: str, *, detail: str = "UnexpectedSyntax", at: int | None = None, fix: str | None = None
@@ -110,13 +126,37 @@ class Cursor:
             what, detail=detail, text=self.text, at=self.at if at is None else at, fix=fix
         )
 
+    def absent(self, what: str, fix: str, at: int | None = None) -> NotInLanguage:
+        """The error of something other languages have: at the token here, or at an offset."""
+        return NotInLanguage(
+            f"{what} is not in this language",
+            detail="UnexpectedSyntax",
+            text=self.text,
+            at=self.at if at is None else at,
+            fix=fix,
+        )
+
     def unexpected(self, wanted: str) -> QuerySyntaxError:
         """The error of a token that does not belong here."""
         if self.kind == "end":
             return self.error(f"the query ends where {wanted} should follow")
-        found = self.text[self.at : self._ends[self.index]]
-        quote = wanted == "a name" and self.kind in RESERVED
+        for last in (min(self.index + 1, len(self._kinds) - 1), self.index):
+            words = [self.text[self._starts[at] : self._ends[at]] for at in range(self.index, last + 1)]
+            fix = ABSENT_PHRASES.get(" ".join(words).upper())
+            if fix is not None:
+                return self.absent(f"`{self.text[self.at : self._ends[last]]}`", fix)
         return self.error(
-            f"`{found[:40]}` stands where {wanted} should",
-            fix="a word of the language names something only in back quotes" if quote else None,
+            f"`{self.text[self.at : self._ends[self.index]][:_SHOWN]}` stands where {wanted} should",
+            fix=self._remedy(wanted),
         )
+
+    def _remedy(self, wanted: str) -> str | None:
+        """What mends a token that does not belong here."""
+        if wanted == THE_END:
+            return MISPLACED.get(self.kind)
+        if self.kind == "string" and wanted == "a name":
+            return "a name stands without quotes, or in back quotes"
+        opened = self.index > 0 and self._kinds[self.index - 1] in ("(", "[") and self.ahead(1) in ")]:{"
+        if self.kind in RESERVED and (wanted == "a name" or opened):
+            return "a word of the language names something only in back quotes"
+        return None

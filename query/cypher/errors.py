@@ -19,12 +19,13 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import ClassVar
 
-from itonami.graphstore.errors import ItonamiError
+from itonami.graphstore.errors import ItonamiError, NotFound
 
 __all__ = [
     "ArgumentError",
     "EntityNotFound",
     "LimitExceeded",
+    "NotInLanguage",
     "ParameterMissing",
     "ProcedureError",
     "QueryArithmeticError",
@@ -34,12 +35,20 @@ __all__ = [
     "ReadOnlyQuery",
     "SemanticError",
     "meant",
+    "with_article",
 ]
 
 _NAME_SHOWN = 40
+_LONGEST = 300
 
 EXCERPT_WIDTH = 100
 """How much of a long line an excerpt shows, in characters."""
+
+
+def _brief(text: str) -> str:
+    """A part of a message, its middle left out where a name or value in it is long."""
+    half = _LONGEST // 2
+    return text if len(text) <= _LONGEST else f"{text[:half]}...{text[-half:]}"
 
 
 def _window(line: str, column: int) -> tuple[str, int]:
@@ -62,20 +71,24 @@ class QueryError(ItonamiError):
         at: int | None = None,
         fix: str | None = None,
     ) -> None:
-        super().__init__(what, fix=fix)
+        super().__init__(_brief(what), fix=None if fix is None else _brief(fix))
         self.detail = detail
         self.line: int | None = None
         self.column: int | None = None
         self.excerpt: str | None = None
         if text is not None and at is not None:
-            at = min(at, len(text))
-            start = text.rfind("\n", 0, at) + 1
-            end = text.find("\n", at)
-            self.line = text.count("\n", 0, at) + 1
-            self.column = at - start + 1
-            self.where = f"line {self.line}, column {self.column}"
-            shown, caret = _window(text[start : end if end >= 0 else len(text)], self.column)
-            self.excerpt = shown.replace("\t", " ").rstrip("\r") + "\n" + " " * (caret - 1) + "^"
+            self.place(text, at)
+
+    def place(self, text: str, at: int) -> None:
+        """Say that it is at an offset of a text."""
+        at = min(at, len(text))
+        start = text.rfind("\n", 0, at) + 1
+        end = text.find("\n", at)
+        self.line = text.count("\n", 0, at) + 1
+        self.column = at - start + 1
+        self.where = f"line {self.line}, column {self.column}"
+        shown, caret = _window(text[start : end if end >= 0 else len(text)], self.column)
+        self.excerpt = shown.replace("\t", " ").rstrip("\r") + "\n" + " " * (caret - 1) + "^"
 
     def __str__(self) -> str:
         sentence = ItonamiError.__str__(self)
@@ -86,6 +99,10 @@ class QuerySyntaxError(QueryError, ValueError):
     """The text is no query, or breaks a rule that can be seen without running it."""
 
     kind = "SyntaxError"
+
+
+class NotInLanguage(QuerySyntaxError):
+    """The text has a word of Cypher 5 or GQL that is not in this language; `fix` says what stands for it."""
 
 
 class ReadOnlyQuery(QuerySyntaxError):
@@ -116,16 +133,17 @@ class QueryArithmeticError(QueryError, ArithmeticError):
     kind = "ArithmeticError"
 
 
-class EntityNotFound(QueryError, LookupError):
-    """A node, relationship, graph or point in time that is not there."""
+class EntityNotFound(QueryError, NotFound):
+    """A node, relationship, graph or point in time that is not there; the store's own `NotFound` too."""
 
     kind = "EntityNotFound"
 
 
 class ParameterMissing(QueryError, LookupError):
-    """The query names a parameter that was not given."""
+    """The query names a parameter that was not given: `parameter`."""
 
     kind = "ParameterMissing"
+    parameter: str = ""
 
 
 class ProcedureError(QueryError, LookupError):
@@ -135,9 +153,19 @@ class ProcedureError(QueryError, LookupError):
 
 
 class LimitExceeded(QueryError, RuntimeError):
-    """The query is too long or too deep, or its run takes more than it was given."""
+    """The query is too long or too deep, or its run takes more than it was given: more than that `limit` of `Limits`
+    allows."""
 
     kind = "LimitExceeded"
+    limit: str | None = None
+
+
+def with_article(name: str) -> str:
+    """The name of a type as messages say it: `an integer`, `a node`; null is alone of its kind."""
+    return name if name in _ALONE else f"an {name}" if name[0] in "aeiou" else f"a {name}"
+
+
+_ALONE = frozenset(("null", "bytes"))
 
 
 def meant(name: str, known: Iterable[str]) -> str | None:

@@ -19,6 +19,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 
+from itonami.query.cypher.absent import TYPED
 from itonami.query.cypher.ast import (
     Binary,
     Comparison,
@@ -129,6 +130,8 @@ class ExpressionParser(Cursor):
         operators, operands = [], [left]
         while POWERS.get(self.kind) == COMPARISON:
             operator = str(self.step())
+            if self.kind == "=":
+                raise self.absent(f"`{operator}=`", "write =, or <> for unequal")
             operators.append("<>" if operator == "!=" else operator)
             operands.append(self.expression(COMPARISON))
         return Comparison(tuple(operators), tuple(operands), at=left.at)  # type: ignore[arg-type]
@@ -146,6 +149,8 @@ class ExpressionParser(Cursor):
         negated = self.accept("NOT")
         if self.accept("NULL"):
             return IsNull(left, negated, at=left.at)
+        if self.kind == "name" and self.words(1) and self.text[self.at :][:5].upper() == "TYPED":
+            raise self.absent("IS TYPED", TYPED)
         test = LabelTest(left, self.label_expression(), at=left.at)
         return Not(test, at=left.at) if negated else test
 

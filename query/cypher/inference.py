@@ -54,7 +54,7 @@ from itonami.query.cypher.ast import (
     Variable,
     VariableSelector,
 )
-from itonami.query.cypher.errors import QuerySyntaxError, QueryTypeError, meant
+from itonami.query.cypher.errors import QuerySyntaxError, QueryTypeError, meant, with_article
 from itonami.query.cypher.kinds import (
     ACCEPTED,
     AGGREGATES,
@@ -65,6 +65,7 @@ from itonami.query.cypher.kinds import (
     INTEGER,
     LIST,
     MAP,
+    MEANT,
     NUMERIC,
     PATH,
     RELATIONSHIP,
@@ -86,6 +87,8 @@ _SHOWN = 40
 class Signature(Protocol):
     """What is to be known of a function to check a call of it."""
 
+    @property
+    def name(self) -> str: ...
     @property
     def min_args(self) -> int: ...
     @property
@@ -130,10 +133,11 @@ class Inference:
         self.want(node, kind, "a truth value", "boolean")
         return BOOLEAN
 
-    def want(self, node: Expression, kind: Kind, wanted: str, *accepted: str) -> None:
+    def want(self, node: Expression, kind: Kind, wanted: str, *accepted: str, fix: str | None = None) -> None:
         """`InvalidArgumentType` unless a value of this kind may be one of the accepted."""
         if not fits(kind, accepted):
-            raise self.error(f"this is {kind}, where {wanted} should stand", "InvalidArgumentType", node.at)
+            what = f"this is {kind}, where {wanted} should stand"
+            raise self.error(what, "InvalidArgumentType", node.at, fix)
 
     # -------------------------------------------------------------------------------------- names and values
 
@@ -176,12 +180,8 @@ class Inference:
     def _property(self, node: Property, scope: Scope, place: Place) -> Kind:
         kind = self.kind(node.subject, scope, place)
         if kind is PATH:
-            raise self.error(
-                "a path has no properties",
-                "InvalidArgumentType",
-                node.at,
-                "take nodes(...) or relationships(...)",
-            )
+            fix = "take nodes(...) or relationships(...)"
+            raise self.error("a path has no properties", "InvalidArgumentType", node.at, fix)
         if not fits(kind, ("node", "relationship", "map")):
             raise self._type_error(f"{kind} has no property `{node.key}`", "InvalidArgumentType", node.at)
         return ANY
@@ -295,12 +295,8 @@ class Inference:
             self._check_function(node, place)
         kinds = [self.kind(argument, scope, place) for argument in node.arguments]
         if kinds and name in ACCEPTED:
-            self.want(
-                node.arguments[0],
-                kinds[0],
-                " or ".join(f"a {kind}" for kind in ACCEPTED[name]),
-                *ACCEPTED[name],
-            )
+            wanted = " or ".join(map(with_article, ACCEPTED[name]))
+            self.want(node.arguments[0], kinds[0], wanted, *ACCEPTED[name], fix=MEANT.get(name))
         if name in RESULTS:
             return RESULTS[name]
         return GENERIC[name](kinds) if name in GENERIC and kinds else ANY
@@ -308,11 +304,13 @@ class Inference:
     def _check_function(self, node: FunctionCall, place: Place) -> None:
         function = self.functions.get(node.name)
         if function is None:
+            written = self.text[
+                node.at : node.at + len(node.name)
+            ]  # the name as it stands there, unless in quotes
+            name = written if written.lower() == node.name else node.name
+            known = [*(function.name for function in self.functions.values()), *AGGREGATES]
             raise self.error(
-                f"there is no function {node.name[:_SHOWN]}()",
-                "UnknownFunction",
-                node.at,
-                meant(node.name, [*self.functions, *AGGREGATES]),
+                f"there is no function {name[:_SHOWN]}()", "UnknownFunction", node.at, meant(name, known)
             )
         if node.distinct:
             raise self.error(f"{node.name}() aggregates nothing to be DISTINCT", "UnexpectedSyntax", node.at)

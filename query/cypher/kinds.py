@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from itonami.query.cypher.errors import with_article
+
 __all__ = [
     "ACCEPTED",
     "AGGREGATES",
@@ -24,6 +26,7 @@ __all__ = [
     "INTEGER",
     "LIST",
     "MAP",
+    "MEANT",
     "NODE",
     "NULL",
     "NUMERIC",
@@ -47,11 +50,8 @@ class Kind:
     element: Kind | None = None
 
     def __str__(self) -> str:
-        if self is NULL:
-            return self.name
-        article = "an" if self.name[0] in "aeiou" else "a"
         of = "" if self.element is None or self.element is ANY else f" of {self.element.name}s"
-        return f"{article} {self.name}{of}"
+        return with_article(self.name) + of
 
 
 ANY = Kind("value")
@@ -124,6 +124,14 @@ ACCEPTED: Mapping[str, tuple[str, ...]] = {
     "type": ("relationship",),
 }
 """What a function's first argument must be."""
+
+MEANT: Mapping[str, str] = {
+    "labels": "type(r) is that of a relationship",
+    "length": "size(x) counts characters and elements",
+    "size": "length(p) counts the steps of a path",
+    "type": "labels(n) are those of a node, valueType(x) is the type of a value",
+}
+"""What whoever gave it something else may have meant."""
 
 RESULTS: Mapping[str, Kind] = {
     "count": INTEGER,

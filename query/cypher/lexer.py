@@ -61,7 +61,7 @@ _TOKEN = re.compile(
     r"""(?:\s++|//[^\n]*|/\*(?s:.*?)\*/)*+
     (?:
       (?P<word>[^\W\d]\w*)
-    | (?P<punctuation>\.\.|<=|>=|<>|!=|=~|\+=|[()\[\]{},:;|&!%*/^=<>+~-]|\.(?!\d))
+    | (?P<punctuation>\.\.|<=|>=|<>|!=|=~|\+=|/(?!\*)|[()\[\]{},:;|&!%*^=<>+~-]|\.(?!\d))
     | (?P<number>0[xX]\w*|0[oO]\w*|(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?\w*)
     | (?P<string>'(?:[^'\\]|\\(?s:.))*'|"(?:[^"\\]|\\(?s:.))*")
     | (?P<parameter>\$(?:\w+|`(?:[^`]|``)+`))
@@ -180,10 +180,17 @@ def _unreadable(text: str, position: int) -> QuerySyntaxError:
     at = space.end() if space else position
     character = text[at]
     if character in "'\"`":
-        what, fix = f"the {character} has no closing {character}", f"write \\{character} for one inside"
-        fix = "write `` for one inside" if character == "`" else fix
+        kind, inside = ("name", "``") if character == "`" else ("string", f"\\{character}")
+        what, fix = f"the {kind} is not closed", f"end it with {character}; write {inside} for one inside"
     elif text.startswith("/*", at):
-        what, fix = "the comment has no end", "close it with */"
+        what, fix = "the comment is not closed", "end it with */"
+    elif character == "$":
+        what, fix = "the $ names no parameter", "write $name or $`any name`"
+    elif character == "?":
+        what, fix = (
+            "the character '?' starts nothing",
+            "write {0,1} for what may be there, $name for a parameter",
+        )
     else:
         what, fix = (
             f"the character {character!r} starts nothing",

@@ -69,6 +69,7 @@ class PatternParser(AtomParser):
             else:
                 break
         if not elements:
+            self._check_there(self.ahead(1))
             raise self.unexpected("a node pattern `(...)`")
         if isinstance(elements[-1], RelationshipPattern):
             raise self.unexpected("a node pattern `(...)`")

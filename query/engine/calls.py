@@ -18,7 +18,7 @@ from itonami.query.engine.runtime import HERE, RUNTIME, Evaluate, Row
 from itonami.query.engine.scope import Scope
 from itonami.query.faults import wrong_type
 from itonami.query.functions import FUNCTIONS, Function
-from itonami.query.values import Value, type_name
+from itonami.query.values import Value, spoken_type
 
 __all__ = ["CallCompiler"]
 
@@ -62,7 +62,7 @@ class CallCompiler(LogicCompiler):
             if edge is None:
                 return None
             if type(edge) is not Edge:
-                fault = wrong_type(f"{node.name}() takes a relationship, not a {type_name(edge)}")
+                fault = wrong_type(f"{node.name}() takes a relationship, not {spoken_type(edge)}")
                 raise placed(fault, text, at)
             found = row[graph].find(getattr(edge, attribute))
             if found is None:

@@ -14,6 +14,8 @@ A whole query is `program`'s.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 from itonami.query.cypher.ast import (
@@ -33,8 +35,9 @@ from itonami.query.cypher.ast import (
     YieldItem,
 )
 from itonami.query.cypher.errors import LimitExceeded, ProcedureError, QueryError
+from itonami.query.cypher.printed import condition_text, together
 from itonami.query.engine.counting import counted
-from itonami.query.engine.limits import Holding
+from itonami.query.engine.limits import KEY, Holding
 from itonami.query.engine.matching import Matching
 from itonami.query.engine.moves import filtered
 from itonami.query.engine.multiplicity import asked_how_often
@@ -44,7 +47,6 @@ from itonami.query.engine.points import PointCompiler
 from itonami.query.engine.procedures import Procedure, Procedures
 from itonami.query.engine.runtime import HERE, RUNTIME, Evaluate, Row, Runtime, Stage, chained
 from itonami.query.engine.scope import Binding, Frame, Scope
-from itonami.query.engine.source import reading
 from itonami.query.engine.subqueries import SubqueryRun, opened
 from itonami.query.values import Value, group_key
 
@@ -105,10 +107,12 @@ class ClauseCompiler(PointCompiler):
             with Holding(row[RUNTIME].meter) as holding:
                 for stages, after in parts:
                     for found in chained(stages, row[RUNTIME], (row,)):
-                        key = tuple([group_key(found[after.names[name].slot]) for name in columns])
+                        values = [found[after.names[name].slot] for name in columns]
+                        size = sum(map(row[RUNTIME].meter.weigh, values))
+                        key = tuple(map(group_key, values))
                         if key not in seen:
                             seen.add(key)
-                            holding.add(len(columns))
+                            holding.add(KEY + size)
                             yield found
 
         return SubqueryRun(run_merged if merged else run)
@@ -139,7 +143,7 @@ class ClauseCompiler(PointCompiler):
         slot = self.frame.slot()
         items = self._items_of(clause.source, scope)
         stage = Stage("Unwind", clause.variable, unwound(slot, items))
-        return [stage], scope.with_names({clause.variable: Binding(slot, scope.graph)})
+        return [stage], scope.with_names({clause.variable: Binding(slot, scope.graph, computed=True)})
 
     def _items_of(self, source: Expression, scope: Scope) -> Callable[[Row], Iterable[Value]]:
         if isinstance(source, FunctionCall) and source.name == "range":
@@ -173,7 +177,7 @@ class ClauseCompiler(PointCompiler):
         for item in clause.bindings:
             slot = self.frame.slot()
             columns.append((slot, self.compile(item.expression, scope)))
-            scope = scope.with_names({item.name: Binding(slot, scope.graph)})
+            scope = scope.with_names({item.name: Binding(slot, scope.graph, computed=True)})
         detail = ", ".join(item.name for item in clause.bindings)
         return [Stage("Let", detail, projected(columns))], scope
 
@@ -181,7 +185,7 @@ class ClauseCompiler(PointCompiler):
         return [self._where(clause.where, scope)], scope
 
     def _where(self, where: Expression, scope: Scope) -> Stage:
-        return Stage("Filter", "", filtered([self.condition(where, scope)]))
+        return Stage("Filter", together([condition_text(where)]), filtered([self.condition(where, scope)]))
 
     def _with(self, clause: With, scope: Scope) -> tuple[list[Stage], Scope]:
         stages, after, both = self.projection(clause.projection, scope)
@@ -199,17 +203,19 @@ class ClauseCompiler(PointCompiler):
     def _procedure(self, clause: Call, scope: Scope) -> tuple[list[Stage], Scope]:
         procedure = self.procedures[clause.name]
         given = clause.arguments
-        if given is None:
-            given = tuple(Parameter(name, at=clause.at) for name in procedure.inputs)
+        more: Sequence[str] = ()
+        if given is None:  # parameters of these names stand for them, optional ones where they are there
+            names, more = procedure.inputs[: procedure.required], procedure.inputs[procedure.required :]
+            given = tuple(Parameter(name, at=clause.at) for name in names)
         arguments = [self.compile(argument, scope) for argument in given]
         fields = clause.fields
         if fields is None:
             wanted = procedure.outputs if clause.star or clause.standalone else ()
             fields = tuple(YieldItem(name, name) for name in wanted)
-        names = {item.variable: Binding(self.frame.slot(), scope.graph) for item in fields}
-        columns = [(procedure.outputs.index(item.field), names[item.variable].slot) for item in fields]
-        run = self._called(procedure, arguments, columns, clause, scope.graph)
-        after = scope.with_names(names)
+        bound = {item.variable: Binding(self.frame.slot(), scope.graph, computed=True) for item in fields}
+        columns = [(procedure.outputs.index(item.field), bound[item.variable].slot) for item in fields]
+        run = self._called(procedure, _arguments(arguments, more), columns, clause, scope.graph)
+        after = scope.with_names(bound)
         stages = [Stage("Call", clause.name, run)]
         if clause.where is not None:
             stages.append(self._where(clause.where, after))
@@ -218,7 +224,7 @@ class ClauseCompiler(PointCompiler):
     def _called(
         self,
         procedure: Procedure,
-        arguments: Sequence[Evaluate],
+        arguments: Callable[[Row], list[Value]],
         columns: Sequence[tuple[int, int]],
         clause: Call,
         graph: int,
@@ -228,11 +234,13 @@ class ClauseCompiler(PointCompiler):
         def rows_of(runtime: Runtime, row: Row) -> Iterator[tuple[Value, ...]]:
             source = runtime.source
             if graph != HERE:
-                source = reading(source, row[graph].name, row[graph].point)
-            try:
-                yield from procedure.rows(runtime.context, source, [argument(row) for argument in arguments])
-            except QueryError as error:
-                raise placed(error, text, at) from None
+                source = source.reading(row[graph].name, row[graph].point)
+            with Holding(runtime.meter) as holding:
+                context = replace(runtime.context, hold=holding.add)
+                try:
+                    yield from procedure.rows(context, source, arguments(row))
+                except QueryError as error:
+                    raise placed(error, text, at) from None
 
         def run(runtime: Runtime, rows: Iterable[Row]) -> Iterator[Row]:
             for row in rows:
@@ -250,6 +258,17 @@ class ClauseCompiler(PointCompiler):
                     yield row
 
         return run
+
+
+def _arguments(given: Sequence[Evaluate], more: Sequence[str]) -> Callable[[Row], list[Value]]:
+    """A call's arguments in a row: those given, and parameters of the names of `more` as far as there are such."""
+
+    def run(row: Row) -> list[Value]:
+        params = row[RUNTIME].params
+        there = takewhile(params.__contains__, more)
+        return [*(argument(row) for argument in given), *(params[name] for name in there)]
+
+    return run
 
 
 def _matched(

@@ -34,7 +34,7 @@ from itonami.query.engine.place import placed
 from itonami.query.engine.runtime import RUNTIME, Condition, Evaluate, Row
 from itonami.query.engine.scope import Binding, Scope
 from itonami.query.faults import wrong_type
-from itonami.query.values import Value, from_store, property_of, type_name
+from itonami.query.values import Value, from_store, property_of, spoken_type
 
 __all__ = ["ComprehensionCompiler"]
 
@@ -56,7 +56,9 @@ class ComprehensionCompiler(CallCompiler):
     def _local(self, name: str, scope: Scope) -> tuple[int, Scope]:
         slot = self.frame.slot()
         known = {node: found for node, found in scope.known.items() if not _names(node, name)}
-        return slot, Scope({**scope.names, name: Binding(slot, scope.graph)}, scope.graph, known)
+        return slot, Scope(
+            {**scope.names, name: Binding(slot, scope.graph, computed=True)}, scope.graph, known
+        )
 
     def _elements(self, node: Expression, scope: Scope) -> Evaluate:
         """A list's elements; null for null."""
@@ -66,7 +68,7 @@ class ComprehensionCompiler(CallCompiler):
             items = source(row)
             if items is None or type(items) is list:
                 return items
-            raise placed(wrong_type(f"this is a {type_name(items)}, where a list should stand"), text, at)
+            raise placed(wrong_type(f"this is {spoken_type(items)}, where a list should stand"), text, at)
 
         return run
 
@@ -164,7 +166,7 @@ def _properties(value: Value) -> dict[str, Value]:
         return {key: from_store(item) for key, item in value.data.items()}
     if type(value) is dict:
         return value
-    raise wrong_type(f"a {type_name(value)} has no properties")
+    raise wrong_type(f"{spoken_type(value)} has no properties")
 
 
 def _quantified(

@@ -45,12 +45,12 @@ from itonami.query.cypher.ast import (
     Unary,
     Variable,
 )
-from itonami.query.cypher.errors import ParameterMissing, QueryError
+from itonami.query.cypher.errors import QueryError
 from itonami.query.engine.limits import CHARACTERS, COMPOSITE
 from itonami.query.engine.place import placed
 from itonami.query.engine.runtime import RUNTIME, Condition, Evaluate, Row
 from itonami.query.engine.scope import Frame, Scope
-from itonami.query.faults import wrong_type
+from itonami.query.faults import not_given, wrong_type
 from itonami.query.values import (
     Value,
     add,
@@ -69,11 +69,12 @@ from itonami.query.values import (
     power,
     property_of,
     slice_of,
+    spoken_type,
     starts_with,
     subtract,
     truth,
-    type_name,
 )
+from itonami.query.values.domain import AS_IT_IS
 
 __all__ = ["ExpressionCompiler", "counted", "label_predicate", "read"]
 
@@ -188,13 +189,7 @@ class ExpressionCompiler:
             try:
                 return row[RUNTIME].params[name]
             except KeyError:
-                raise ParameterMissing(
-                    f"the parameter ${name} was not given",
-                    detail="MissingParameter",
-                    text=text,
-                    at=at,
-                    fix=f"pass params={{{name!r}: ...}}",
-                ) from None
+                raise placed(not_given(name), text, at) from None
 
         return run
 
@@ -222,16 +217,28 @@ class ExpressionCompiler:
         subject, key = self.compile(node.subject, scope), node.key
         text, at = self.text, node.at
 
-        def run(row: Row) -> Value:
-            value = subject(row)
-            if type(value) is Node:
-                return from_store(value.data.get(key))
+        def of(value: Value) -> Value:
             try:
                 return property_of(value, key)
             except QueryError as error:
                 raise placed(error, text, at) from None
 
-        return run
+        def run(row: Row) -> Value:
+            value = subject(row)
+            return from_store(value.data.get(key)) if type(value) is Node else of(value)
+
+        if not isinstance(node.subject, Variable) or node.subject in scope.known:
+            return run
+        slot = scope.names[node.subject.name].slot
+
+        def run_variable(row: Row) -> Value:
+            value = row[slot]
+            if type(value) is not Node:
+                return of(value)
+            found = value.data.get(key)
+            return found if type(found) in AS_IT_IS else from_store(found)
+
+        return run_variable
 
     def _index(self, node: Index, scope: Scope) -> Evaluate:
         return self._two(index, node.subject, node.index, scope, node.at)
@@ -334,7 +341,7 @@ class ExpressionCompiler:
                 return holds(frozenset((value.label,)))
             if value is None:
                 return None
-            raise placed(wrong_type(f"a {type_name(value)} has no labels"), text, at)
+            raise placed(wrong_type(f"{spoken_type(value)} has no labels"), text, at)
 
         return run
 

@@ -2,7 +2,8 @@
 
     steps     elements looked at: every loop counts its turns
     seconds   asked of the clock every thousand steps
-    values    what is held at one time by sorting, grouping, DISTINCT and collect, and made within one row
+    values    what is held at one time by sorting, grouping, DISTINCT and collect, and made within one row; what is
+              held beside a value (rows, keys, groups) is counted too, so that one stands for some 50 bytes
     rows      rows of the result
 
 Whatever is in a query, each loop of the engine steps the meter, so no query runs, grows or answers without end. The
@@ -20,12 +21,16 @@ from typing import Any
 
 from itonami.query.cypher.errors import ArgumentError, LimitExceeded
 
-__all__ = ["COMPOSITE", "Holding", "Limits", "Meter", "weight"]
+__all__ = ["COMPOSITE", "KEY", "ROW", "Holding", "Limits", "Meter", "weight"]
 
 STRIDE = 1_000
 """Steps between two looks at the clock"""
 CHARACTERS = 8
 """So many characters of a text count as one value"""
+KEY = 1
+"""What a key by which values are told apart counts for, beside the value"""
+ROW = 1
+"""What a row of the result counts for, beside its values"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +151,11 @@ class Holding:
 
 
 def _exceeded(what: str, limit: str) -> LimitExceeded:
-    return LimitExceeded(
+    error = LimitExceeded(
         what, detail="LimitExceeded", fix=f"ask for less (LIMIT), or raise it: Limits({limit}=...)"
     )
+    error.limit = limit
+    return error
 
 
 COMPOSITE = frozenset((list, dict))

@@ -6,13 +6,13 @@ that have parts is counted before it is done.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
+from typing import Any
 
-from itonami.query.cypher.ast import Comparison, Expression, Literal, Logic, Not
-from itonami.query.cypher.errors import QueryError
-from itonami.query.engine.expressions import ExpressionCompiler
+from itonami.query.cypher.ast import Comparison, Expression, Logic, Not
+from itonami.query.engine.expressions import ExpressionCompiler, read
 from itonami.query.engine.limits import COMPOSITE
-from itonami.query.engine.place import placed
 from itonami.query.engine.runtime import RUNTIME, Condition, Evaluate, Row
 from itonami.query.engine.scope import Scope
 from itonami.query.values import (
@@ -29,14 +29,16 @@ from itonami.query.values import (
 
 __all__ = ["LogicCompiler"]
 
-_COMPARE: dict[str, Callable[[Value, Value], bool | None]] = {
-    "=": equals,
-    "<>": unequal,
-    "<": less,
-    "<=": less_or_equal,
-    ">": greater,
-    ">=": greater_or_equal,
+_COMPARE: dict[str, tuple[Callable[[Value, Value], bool | None], Callable[[Any, Any], bool]]] = {
+    "=": (equals, operator.eq),
+    "<>": (unequal, operator.ne),
+    "<": (less, operator.lt),
+    "<=": (less_or_equal, operator.le),
+    ">": (greater, operator.gt),
+    ">=": (greater_or_equal, operator.ge),
 }
+"""Each comparison, and Python's: two numbers, or two strings, compare as Python has it"""
+_NUMBERS = frozenset((int, float))
 
 
 class LogicCompiler(ExpressionCompiler):
@@ -44,33 +46,30 @@ class LogicCompiler(ExpressionCompiler):
 
     def _comparison(self, node: Comparison, scope: Scope) -> Evaluate:
         pairs = [
-            self._pair(_COMPARE[operator], left, right, scope, node.at)
-            for operator, left, right in zip(node.operators, node.operands, node.operands[1:], strict=False)
+            self._pair(name, left, right, scope)
+            for name, left, right in zip(node.operators, node.operands, node.operands[1:], strict=False)
         ]
         return pairs[0] if len(pairs) == 1 else _all_of(pairs)
 
     def _pair(
         self,
-        operation: Callable[[Value, Value], Value],
+        name: str,
         left: Expression,
         right: Expression,
         scope: Scope,
-        at: int,
     ) -> Evaluate:
-        """A comparison. Where one side is a constant without parts nothing is to be counted."""
-        if any(isinstance(side, Literal) and side not in scope.known for side in (left, right)):
-            return self._two(operation, left, right, scope, at)
+        """One comparison; what has parts, or is long, is counted."""
         first, second = self.compile(left, scope), self.compile(right, scope)
-        text = self.text
+        general, plain = _COMPARE[name]
 
-        def run(row: Row) -> Value:
+        def run(row: Row) -> bool | None:
             a, b = first(row), second(row)
-            if type(a) in COMPOSITE:
+            kind = type(a)
+            if kind in _NUMBERS and type(b) in _NUMBERS:
+                return plain(a, b)
+            if kind in COMPOSITE:
                 row[RUNTIME].meter.compare(a)
-            try:
-                return operation(a, b)
-            except QueryError as error:
-                raise placed(error, text, at) from None
+            return general(read(row, a), b)
 
         return run
 

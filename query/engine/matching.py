@@ -11,9 +11,10 @@ Only the joining of moves may live here: what they do is in `moves` and `steps`,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from itonami.query.cypher.ast import Binary, Comparison, Expression
+from itonami.query.cypher.printed import condition_text, together
 from itonami.query.engine.moves import (
     Others,
     across,
@@ -32,6 +33,7 @@ from itonami.query.engine.planning import Across, Ends, Enter, Move, Walk, order
 from itonami.query.engine.runtime import Condition as Holds
 from itonami.query.engine.runtime import Evaluate, Runtime, Stage
 from itonami.query.engine.scope import Nameless, Scope
+from itonami.query.engine.selection import Selection, selection
 from itonami.query.engine.steps import Inner, reach, retrace, rounds, steps
 from itonami.query.engine.version import Version
 
@@ -68,6 +70,8 @@ class Matching:
         self._values: dict[int, Evaluate] = {
             id(part): evaluate(part, graph.scope) for part in self._operands(graph)
         }
+        self._selected = {id(part): self._selection(part, evaluate) for part in graph.conditions}
+        self._texts = {id(part): condition_text(part.expression) for part in graph.conditions}
         self._inner: dict[tuple[str, bool], Matching] = {}
         for link in graph.links.values():
             if link.round is not None:
@@ -80,6 +84,13 @@ class Matching:
         """The scope of WHERE: vertices found again keep the version they were bound in."""
         names = {**self.graph.scope.names, **self.graph.outside.names}
         return Scope(names, self.graph.scope.graph, self.graph.outside.known)
+
+    def _selection(self, part: Condition, evaluate: Compile) -> Selection | None:
+        """A condition on one property of one vertex, unless it was evaluated before."""
+        if len(part.needs) != 1 or self.graph.scope.known:
+            return None
+        (vertex,) = part.needs
+        return selection(part.expression, vertex, lambda node: evaluate(node, self.graph.scope))
 
     @staticmethod
     def _operands(graph: PatternGraph) -> Iterator[Expression]:
@@ -102,6 +113,10 @@ class Matching:
         if slot in runtime.fixed:
             return self.stages(runtime, runtime.fixed[slot])
         return next((chain for (owner, _), chain in runtime.chains.items() if owner is self), ())
+
+    def told(self, conditions: Iterable[Condition]) -> str:
+        """What a plan shows of conditions."""
+        return together(self._texts[id(part)] for part in conditions)
 
     def stages_of_round(self, link: Link, forward: bool) -> Inner:
         """One round of a quantified path, from either end."""
@@ -159,7 +174,7 @@ class _Chain:
         if due:
             self.waiting = [part for part in self.waiting if part not in due]
             holds = [self.matching._holds[id(part)] for part in due]
-            self._add("Filter", f"{len(due)} condition{'s' * (len(due) > 1)}", filtered(holds))
+            self._add("Filter", self.matching.told(due), filtered(holds))
 
     def _move(self, move: Move) -> None:
         match move:
@@ -184,15 +199,25 @@ class _Chain:
             self._add("ByValue", f"({shown}{_label(move.label)}).{move.key}", run)
         else:
             count = self.version.count(move.label)
-            detail = f"({shown}{_label(move.label)}), {count:,} node{'s' * (count != 1)}"
-            self._add("Scan", detail, by_label(slot, self.at, move.label))
+            asked, selections = self._selections(move.vertex)
+            detail = f"({shown}{_label(move.label)}), {_many(count, 'node')}"
+            if asked:
+                detail += f", {self.matching.told(asked)}"
+            self._add("Scan", detail, by_label(slot, self.at, move.label, selections))
+            self.waiting = [part for part in self.waiting if part not in asked]
         if move.used is not None:
             self.waiting = [part for part in self.waiting if part is not move.used]
         self._bind(move.vertex)
 
+    def _selections(self, vertex: str) -> tuple[list[Condition], list[Selection]]:
+        """The conditions of which a bucket can be sifted while it is gone through."""
+        found = [(part, self.matching._selected.get(id(part))) for part in self.waiting]
+        mine = [(part, made) for part, made in found if made is not None and part.needs == {vertex}]
+        return [part for part, _ in mine], [made for _, made in mine]
+
     def _ends(self, link: Link) -> None:
         names = self.graph.outside.names
-        same = link.name in names and names[link.name].graph == self.at
+        same = link.name in names and names[link.name].read_from(self.at)
         bound = (link.left in self.bound, link.right in self.bound)
         run = ends(
             link, self.slots[link.left], self.slots[link.right], bound, self.at, self._others(link), same
@@ -273,6 +298,10 @@ class _Chain:
             or any(vertex in (other.left, other.right) for other in graph.links.values() if other is not link)
             or any(vertex == trail.start for trail in graph.trails)
         )
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def _shown(name: str) -> str:

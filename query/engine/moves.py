@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from itonami.graphstore.graph import Edge, Node
 from itonami.query.engine.pattern import Link
 from itonami.query.engine.runtime import Condition, Evaluate, Row, Runtime
+from itonami.query.engine.selection import STRETCH, Selection
 from itonami.query.engine.version import Version, Way
 from itonami.query.faults import wrong_type
 from itonami.query.path import Path
-from itonami.query.values import group_key, type_name
+from itonami.query.values import group_key, spoken_type
 
 __all__ = [
     "Others",
@@ -76,8 +77,20 @@ class Others:
         )
 
 
-def by_label(slot: int, graph: int, label: str | None) -> Run:
-    """Every node with a label, or every node."""
+def by_label(slot: int, graph: int, label: str | None, selections: Sequence[Selection] = ()) -> Run:
+    """Every node with a label, or every node; of those the selected."""
+
+    def run_selected(runtime: Runtime, rows: Iterable[Row]) -> Iterator[Row]:
+        for row in rows:
+            bucket = row[graph].bucket(label)
+            for first in range(0, len(bucket), STRETCH):
+                nodes = bucket[first : first + STRETCH]
+                runtime.meter.work(len(nodes))
+                for part in selections:
+                    nodes = part.kept(nodes, row)
+                for node in nodes:
+                    row[slot] = node
+                    yield row
 
     def run(runtime: Runtime, rows: Iterable[Row]) -> Iterator[Row]:
         meter = runtime.meter
@@ -89,7 +102,7 @@ def by_label(slot: int, graph: int, label: str | None) -> Run:
                 row[slot] = node
                 yield row
 
-    return run
+    return run_selected if selections else run
 
 
 def by_id(slot: int, graph: int, ids: Evaluate) -> Run:
@@ -116,7 +129,7 @@ def by_ids(slot: int, graph: int, ids: Evaluate) -> Run:
             if wanted is None:
                 continue
             if type(wanted) is not list:
-                raise wrong_type(f"IN looks into a list, not a {type_name(wanted)}")
+                raise wrong_type(f"IN looks into a list, not {spoken_type(wanted)}")
             for id in dict.fromkeys(item for item in wanted if type(item) is str):
                 runtime.meter.step()
                 node = row[graph].find(id)
@@ -157,7 +170,7 @@ def refind(slot: int, graph: int, before: int) -> Run:
             if node is None:
                 continue
             if type(node) is not Node:
-                raise wrong_type(f"a {type_name(node)} stands where a node should")
+                raise wrong_type(f"{spoken_type(node)} stands where a node should")
             if before != slot:
                 node = row[graph].find(node.id)
                 if node is None:
@@ -262,7 +275,7 @@ def ends(
             if edge is None:
                 continue
             if type(edge) is not Edge:
-                raise wrong_type(f"a {type_name(edge)} stands where a relationship should")
+                raise wrong_type(f"{spoken_type(edge)} stands where a relationship should")
             if not same and not as_it_was(row[graph], edge):
                 continue
             if (link.types is not None and edge.label not in link.types) or others.has(row, edge.id):

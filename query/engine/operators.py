@@ -16,12 +16,15 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from itonami.query.cypher.errors import ArgumentError, QueryTypeError
-from itonami.query.engine.limits import COMPOSITE, Holding, Meter
+from itonami.query.context import Context
+from itonami.query.cypher.errors import ArgumentError, QueryError, QueryTypeError
+from itonami.query.engine.limits import COMPOSITE, KEY, Holding, Meter
 from itonami.query.engine.moves import Run
+from itonami.query.engine.place import placed
 from itonami.query.engine.runtime import RUNTIME, Evaluate, Row, Runtime
 from itonami.query.functions import AGGREGATES, Aggregate
-from itonami.query.values import Value, group_key, sort_key, type_name
+from itonami.query.functions.aggregates import Count
+from itonami.query.values import Value, group_key, sort_key, spoken_type
 
 __all__ = [
     "Key", "Measure", "aggregated", "amount", "distinct", "limited", "projected", "skipped", "sorted_by", "top",
@@ -31,6 +34,8 @@ __all__ = [
 
 SLACK = 1_000
 """So many rows more than twice those wanted are collected before they are cut"""
+_ENTRY, _ORDER_KEY, _GROUP, _ACCUMULATOR = 3, 2, 4, 2
+"""What a row in an order, each of its keys, a group and each of its accumulators count for, beside their values"""
 
 
 def projected(columns: Sequence[tuple[int, Evaluate]]) -> Run:
@@ -78,13 +83,13 @@ def distinct(slots: Sequence[int]) -> Run:
                 key = _key_of(row, slots)
                 if key not in seen:
                     seen.add(key)
-                    holding.add(size)
+                    holding.add(KEY + size)
                     yield row
 
     return run
 
 
-def _weight(row: Row, slots: Sequence[int], meter: Meter) -> int:
+def _weight(row: Row, slots: Iterable[int], meter: Meter) -> int:
     return sum([meter.weigh(row[slot]) for slot in slots])
 
 
@@ -99,8 +104,8 @@ class Key:
     descending: bool
 
 
-_Entry = tuple[tuple[Any, ...], Row]
-"""The sort keys of a row, and what is kept of it"""
+_Entry = tuple[tuple[Any, ...], tuple[Any, ...]]
+"""The sort keys of a row, and the values kept of it"""
 
 
 def _put_in_order(entries: list[_Entry], keys: Sequence[Key]) -> None:
@@ -120,8 +125,18 @@ def _sort_key(key: Key, row: Row, holding: Holding | None) -> tuple[Any, ...]:
     return sort_key(value)
 
 
+def _restored(runtime: Runtime, kept: Sequence[int], entries: Iterable[_Entry]) -> Iterator[Row]:
+    """What was kept, as rows again."""
+    row = runtime.first_row()
+    for _, values in entries:
+        for slot, value in zip(kept, values, strict=True):
+            row[slot] = value
+        yield row
+
+
 def sorted_by(keys: Sequence[Key], kept: Sequence[int]) -> Run:
     """The rows in order, each reduced to the slots that live on. Stable."""
+    each = _ENTRY + _ORDER_KEY * len(keys)
 
     def run(runtime: Runtime, rows: Iterable[Row]) -> Iterator[Row]:
         meter = runtime.meter
@@ -130,11 +145,12 @@ def sorted_by(keys: Sequence[Key], kept: Sequence[int]) -> Run:
             for row in rows:
                 meter.step()
                 meter.made = 0
-                found.append((tuple([_sort_key(key, row, holding) for key in keys]), runtime.kept(row, kept)))
-                holding.add(_weight(row, kept, meter))
+                place = tuple([_sort_key(key, row, holding) for key in keys])
+                found.append((place, tuple([row[slot] for slot in kept])))
+                holding.add(each + _weight(row, kept, meter))
+            meter.work(len(found))
             _put_in_order(found, keys)
-            for _, row in found:
-                yield row
+            yield from _restored(runtime, kept, found)
 
     return run
 
@@ -146,6 +162,7 @@ def top(keys: Sequence[Key], kept: Sequence[int], count: Evaluate) -> Run:
     after that of the last one kept is not looked at further.
     """
     falling = keys[0].descending
+    each = _ENTRY + _ORDER_KEY * len(keys)
 
     def run(runtime: Runtime, rows: Iterable[Row]) -> Iterator[Row]:
         most, meter = count(runtime.first_row()), runtime.meter
@@ -159,17 +176,18 @@ def top(keys: Sequence[Key], kept: Sequence[int], count: Evaluate) -> Run:
                 if last is not None and (first < last if falling else first > last):
                     continue
                 others = [_sort_key(key, row, holding) for key in keys[1:]]
-                found.append(((first, *others), runtime.kept(row, kept)))
-                holding.add(_weight(row, kept, meter))
+                found.append(((first, *others), tuple([row[slot] for slot in kept])))
+                holding.add(each + _weight(row, kept, meter))
                 if len(found) >= 2 * most + SLACK:
+                    meter.work(len(found))
                     _put_in_order(found, keys)
                     del found[most:]
                     last = found[-1][0][0]
                     holding.drop()
-                    holding.add(sum(_weight(row, kept, meter) for _, row in found))
+                    holding.add(sum(each + sum(map(meter.weigh, values)) for _, values in found))
+            meter.work(len(found))
             _put_in_order(found, keys)
-            for _, row in found[:most]:
-                yield row
+            yield from _restored(runtime, kept, found[:most])
 
     return run
 
@@ -177,17 +195,18 @@ def top(keys: Sequence[Key], kept: Sequence[int], count: Evaluate) -> Run:
 # --------------------------------------------------------------------------------------------- how many rows
 
 
-def amount(evaluate: Evaluate, word: str) -> Evaluate:
+def amount(evaluate: Evaluate, word: str, text: str, at: int) -> Evaluate:
     """SKIP's or LIMIT's number: a non-negative integer."""
 
     def run(row: Row) -> int:
         value = evaluate(row)
         if type(value) is not int:
-            raise QueryTypeError(
-                f"{word} takes an integer, not a {type_name(value)}", detail="InvalidArgumentType"
-            )
+            what = f"{word} takes an integer, not {spoken_type(value)}"
+            raise QueryTypeError(what, detail="InvalidArgumentType", text=text, at=at)
         if value < 0:
-            raise ArgumentError(f"{word} cannot be negative", detail="NegativeIntegerArgument")
+            raise ArgumentError(
+                f"{word} cannot be negative", detail="NegativeIntegerArgument", text=text, at=at
+            )
         return value
 
     return run
@@ -234,96 +253,197 @@ class Measure:
     kind: type[Aggregate]
     arguments: tuple[Evaluate, ...]
     distinct: bool
+    text: str
+    at: int
+
+    @property
+    def counts_rows(self) -> bool:
+        """Whether it is `count(*)`."""
+        return not self.arguments
 
     @property
     def keeps(self) -> bool:
         """Whether it holds every value it is fed."""
         return self.kind in _KEEPING
 
+    def accumulator(self, context: Context) -> Aggregate:
+        """A fresh one."""
+        made = self.kind(context)
+        return _Distinct(context, made) if self.distinct else made
+
+    def placed(self, error: QueryError) -> QueryError:
+        """An error of the aggregate itself, at its place in the query."""
+        return placed(error, self.text, self.at)
+
 
 _KEEPING = frozenset(AGGREGATES[name] for name in ("collect", "percentilecont", "percentiledisc"))
 
 
-class _Group:
-    """One group: its keys, and an accumulator for each measure."""
+class _Distinct(Aggregate):
+    """An accumulator that takes one value of each sort."""
 
-    __slots__ = ("accumulators", "feeds", "keys")
+    __slots__ = ("inner", "seen")
 
-    def __init__(
-        self, keys: list[Value], measures: Sequence[Measure], runtime: Runtime, holding: Holding
-    ) -> None:
-        self.keys = keys
-        self.accumulators = [measure.kind(runtime.context) for measure in measures]
-        self.feeds = [
-            _feed(measure, accumulator, holding)
-            for measure, accumulator in zip(measures, self.accumulators, strict=True)
-        ]
+    def __init__(self, context: Context, inner: Aggregate) -> None:
+        super().__init__(context)
+        self.inner = inner
+        self.seen: set[Hashable] = set()
 
-    def row(self, keys: Sequence[tuple[int, Evaluate]], measures: Sequence[Measure], runtime: Runtime) -> Row:
-        """The group as a row."""
-        fresh = runtime.first_row()
-        for (slot, _), value in zip(keys, self.keys, strict=True):
-            fresh[slot] = value
-        for measure, accumulator in zip(measures, self.accumulators, strict=True):
-            fresh[measure.slot] = accumulator.result()
-        return fresh
+    def new(self, value: Value) -> bool:
+        """Whether no such value was met; it is from now on."""
+        key = group_key(value)
+        if key in self.seen:
+            return False
+        self.seen.add(key)
+        return True
 
+    def step(self, value: Value, *more: Value) -> None:
+        self.inner.step(value, *more)
 
-def _feed(measure: Measure, accumulator: Aggregate, holding: Holding) -> Callable[[Row], None]:
-    """What gives a row to an accumulator."""
-    step = accumulator.step
-    if not measure.arguments:
-        return lambda row: step(True)
-    if not measure.distinct and not measure.keeps and len(measure.arguments) == 1:
-        return _plain_feed(measure.arguments[0], step)
-    seen: set[Hashable] | None = set() if measure.distinct else None
-
-    def feed(row: Row) -> None:
-        values = [argument(row) for argument in measure.arguments]
-        size = row[RUNTIME].meter.weigh(values[0])
-        if seen is not None:
-            key = group_key(values[0])
-            if key in seen:
-                return
-            seen.add(key)
-        holding.add(size)
-        step(*values)
-
-    return feed
+    def result(self) -> Value:
+        return self.inner.result()
 
 
-def _plain_feed(argument: Evaluate, step: Callable[[Value], None]) -> Callable[[Row], None]:
-    def feed(row: Row) -> None:
+_Feed = Callable[[Any, Row], None]
+"""What gives a row to an accumulator"""
+
+
+def _feed(measure: Measure, holding: Holding) -> _Feed:
+    """How the accumulators of a measure are fed."""
+    if measure.counts_rows:
+        return lambda accumulator, row: accumulator.step(True)
+    arguments = measure.arguments
+    if measure.distinct:
+
+        def feed_new(accumulator: _Distinct, row: Row) -> None:
+            values = [argument(row) for argument in arguments]
+            size = row[RUNTIME].meter.weigh(values[0])
+            if accumulator.new(values[0]):
+                holding.add(KEY + size)
+                accumulator.step(*values)
+
+        return feed_new
+    if measure.keeps or len(arguments) > 1:
+
+        def feed_kept(accumulator: Aggregate, row: Row) -> None:
+            values = [argument(row) for argument in arguments]
+            holding.keep(values[0])
+            accumulator.step(*values)
+
+        return feed_kept
+    (argument,) = arguments
+    if measure.kind is Count:
+
+        def feed_count(accumulator: Count, row: Row) -> None:
+            if argument(row) is not None:
+                accumulator.seen += 1
+
+        return feed_count
+
+    def feed(accumulator: Aggregate, row: Row) -> None:
         value = argument(row)
         if type(value) in COMPOSITE:
             row[RUNTIME].meter.compare(value)
-        step(value)
+        accumulator.step(value)
 
     return feed
+
+
+_Group = tuple[list[Value], list[Aggregate]]
+"""Its keys, and an accumulator for each measure"""
 
 
 def aggregated(keys: Sequence[tuple[int, Evaluate]], measures: Sequence[Measure]) -> Run:
     """A row for each group of equivalent keys, in the order they are met; without keys, one row always."""
+    if not keys:
+        if all(measure.counts_rows for measure in measures):
+            return _tallied([measure.slot for measure in measures])
+        return _totalled(measures)
+    each = _GROUP + KEY * len(keys) + _ACCUMULATOR * len(measures)
+    slots = [slot for slot, _ in keys] + [measure.slot for measure in measures]
 
     def run(runtime: Runtime, rows: Iterable[Row]) -> Iterator[Row]:
-        meter = runtime.meter
+        meter, context = runtime.meter, runtime.context
         groups: dict[Hashable, _Group] = {}
         with Holding(meter) as holding:
-            if not keys:
-                groups[()] = _Group([], measures, runtime, holding)
+            feeds = [_feed(measure, holding) for measure in measures]
             for row in rows:
                 meter.step()
                 meter.made = 0
                 values = [evaluate(row) for _, evaluate in keys]
-                size = sum([meter.weigh(value) for value in values])
+                for value in values:
+                    if type(value) in COMPOSITE:
+                        meter.compare(value)
                 key = tuple([group_key(value) for value in values])
                 group = groups.get(key)
                 if group is None:
-                    holding.add(size + len(measures))
-                    group = groups[key] = _Group(values, measures, runtime, holding)
-                for feed in group.feeds:
-                    feed(row)
-            for group in groups.values():
-                yield group.row(keys, measures, runtime)
+                    holding.add(each + sum(map(meter.weigh, values)))
+                    group = groups[key] = values, [measure.accumulator(context) for measure in measures]
+                for measure, feed, accumulator in zip(measures, feeds, group[1], strict=True):
+                    try:
+                        feed(accumulator, row)
+                    except QueryError as error:
+                        raise measure.placed(error) from None
+            row = runtime.first_row()
+            for values, accumulators in groups.values():
+                meter.step()
+                for slot, value in zip(slots, [*values, *_results(measures, accumulators)], strict=True):
+                    row[slot] = value
+                yield row
+
+    return run
+
+
+def _results(measures: Sequence[Measure], accumulators: Sequence[Aggregate]) -> Iterator[Value]:
+    for measure, accumulator in zip(measures, accumulators, strict=True):
+        try:
+            yield accumulator.result()
+        except QueryError as error:
+            raise measure.placed(error) from None
+
+
+def _totalled(measures: Sequence[Measure]) -> Run:
+    """One group of all rows."""
+
+    def run(runtime: Runtime, rows: Iterable[Row]) -> Iterator[Row]:
+        meter = runtime.meter
+        accumulators = [measure.accumulator(runtime.context) for measure in measures]
+        with Holding(meter) as holding:
+            fed = [
+                (measure, _feed(measure, holding), accumulator)
+                for measure, accumulator in zip(measures, accumulators, strict=True)
+            ]
+            for row in rows:
+                meter.steps += 1
+                if meter.steps >= meter.due:
+                    meter.check()
+                meter.made = 0
+                for measure, feed, accumulator in fed:
+                    try:
+                        feed(accumulator, row)
+                    except QueryError as error:
+                        raise measure.placed(error) from None
+            row = runtime.first_row()
+            for measure, value in zip(measures, _results(measures, accumulators), strict=True):
+                row[measure.slot] = value
+            yield row
+
+    return run
+
+
+def _tallied(slots: Sequence[int]) -> Run:
+    """How many rows there are: nothing is asked of them."""
+
+    def run(runtime: Runtime, rows: Iterable[Row]) -> Iterator[Row]:
+        meter, count = runtime.meter, 0
+        for _ in rows:
+            count += 1
+            meter.steps += 1
+            if meter.steps >= meter.due:
+                meter.check()
+        row = runtime.first_row()
+        for slot in slots:
+            row[slot] = count
+        yield row
 
     return run

@@ -116,8 +116,8 @@ class Trail:
 class PatternGraph:
     """One MATCH. `scope` is that of its inside, `outside` that of its WHERE and of what follows.
 
-    `given` are the vertices bound before, `refound` those of them that were read from another version: name to the
-    slot they were bound in; inside, they have slots of their own.
+    `given` are the vertices bound before, `refound` those of them that may be of another version: name to the slot they
+    were bound in; inside, they have slots of their own.
     """
 
     scope: Scope
@@ -248,7 +248,7 @@ class _Builder:
             self.new[name] = Binding(slot, self.graph)
             return slot
         self.made.given.add(name)
-        if before.graph == self.graph:
+        if before.read_from(self.graph):
             return before.slot
         slot = self.frame.slot()
         self.made.refound[name] = before.slot

@@ -12,6 +12,6 @@ __all__ = ["placed"]
 
 def placed(error: QueryError, text: str, at: int) -> QueryError:
     """The error at an offset of the query's text, unless it has a place already."""
-    if error.line is not None:
-        return error
-    return type(error)(error.what, detail=error.detail, text=text, at=at, fix=error.fix)
+    if error.line is None:
+        error.place(text, at)
+    return error

@@ -12,17 +12,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from itonami.graphstore.errors import InvalidValue, NotFound
 from itonami.graphstore.points import Point as StorePoint
 from itonami.query.cypher.ast import Point, Use
-from itonami.query.cypher.errors import ArgumentError, EntityNotFound, QueryError, QueryTypeError
+from itonami.query.cypher.errors import ArgumentError, QueryError, QueryTypeError
+from itonami.query.engine.place import placed
 from itonami.query.engine.projections import ProjectionCompiler
 from itonami.query.engine.runtime import HERE, Evaluate, Row, Runtime, Stage
 from itonami.query.engine.scope import Scope
 from itonami.query.engine.source import EVENTS
 from itonami.query.engine.version import Version
 from itonami.query.temporal import DateTime
-from itonami.query.values import Value, type_name
+from itonami.query.values import Value, spoken_type
 
 __all__ = ["PointCompiler", "moment"]
 
@@ -44,7 +44,7 @@ class PointCompiler(ProjectionCompiler):
                 wanted = name(row)
                 if type(wanted) is not str:
                     raise QueryTypeError(
-                        f"a graph is named by a string, not by a {type_name(wanted)}",
+                        f"a graph is named by a string, not by {spoken_type(wanted)}",
                         detail="InvalidArgumentType",
                         text=self.text,
                         at=at,
@@ -72,14 +72,8 @@ class PointCompiler(ProjectionCompiler):
     def _read(self, runtime: Runtime, name: str | None, point: StorePoint | None, at: int) -> Version:
         try:
             return runtime.version(name, point)
-        except NotFound as error:
-            raise EntityNotFound(error.what, text=self.text, at=at, fix=error.fix) from error
-        except InvalidValue as error:
-            raise ArgumentError(
-                error.what, detail="InvalidPoint", text=self.text, at=at, fix=error.fix
-            ) from error
-        except EntityNotFound as error:
-            raise EntityNotFound(error.what, text=self.text, at=at, fix=error.fix) from error
+        except QueryError as error:
+            raise placed(error, self.text, at) from error
 
     def _point(self, node: Point, scope: Scope) -> Evaluate:
         value, kind, text, at = self.compile(node.value, scope), node.kind, self.text, node.at
@@ -88,7 +82,7 @@ class PointCompiler(ProjectionCompiler):
             try:
                 return _spelt(kind, value(row))
             except QueryError as error:
-                raise type(error)(error.what, detail=error.detail, text=text, at=at, fix=error.fix) from None
+                raise placed(error, text, at) from None
 
         return run
 
@@ -105,7 +99,7 @@ def _spelt(kind: str, value: Value) -> StorePoint:
     if kind == "VALUE" and of is DateTime:
         return moment(value)
     raise QueryTypeError(
-        f"a {type_name(value)} is no point in time",
+        f"{spoken_type(value)} is no point in time",
         detail="InvalidArgumentType",
         fix=f"use {_FORMS.get(kind, 'a TxId, a text such as HEAD~3, or a datetime')}",
     )

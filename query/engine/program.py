@@ -11,7 +11,7 @@ Nothing here knows clauses.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -19,14 +19,16 @@ from typing import Literal
 from itonami.query.context import Context
 from itonami.query.cypher.ast import Query
 from itonami.query.cypher.checks import check
-from itonami.query.cypher.errors import ParameterMissing
+from itonami.query.cypher.errors import ArgumentError
 from itonami.query.cypher.parser import parse
 from itonami.query.engine.clauses import ClauseCompiler
-from itonami.query.engine.limits import Limits, Meter
+from itonami.query.engine.limits import KEY, ROW, Meter
+from itonami.query.engine.place import placed
 from itonami.query.engine.procedures import Procedures
 from itonami.query.engine.runtime import HERE, Profile, Runtime, Stage, chained
 from itonami.query.engine.scope import Frame, Scope
 from itonami.query.engine.source import Source
+from itonami.query.faults import not_given
 from itonami.query.functions import FUNCTIONS
 from itonami.query.values import Value, group_key
 
@@ -52,24 +54,19 @@ class Program:
         self,
         source: Source,
         params: Mapping[str, Value],
-        limits: Limits,
+        meter: Meter,
         *,
         now: datetime | None = None,
         profile: Profile | None = None,
     ) -> Runtime:
-        """What a run of this program starts from. Raises `ParameterMissing`."""
+        """What a run of this program starts from. Raises `ParameterMissing`, `ArgumentError` for a `now` without a
+        zone, and what reading the default graph raises."""
         missing = sorted(self.parameters - params.keys())
-        if missing:
+        if missing and self.mode != "EXPLAIN":
             found = re.search(rf"\${re.escape(missing[0])}\b", self.text)
-            raise ParameterMissing(
-                f"the parameter ${missing[0]} was not given",
-                detail="MissingParameter",
-                text=self.text,
-                at=found.start() if found else 0,
-                fix=f"pass params={{{missing[0]!r}: ...}}",
-            )
-        context = Context(now=datetime.now(UTC) if now is None else now)
-        runtime = Runtime(source, params, context, Meter(limits), self.width, profile)
+            raise placed(not_given(missing[0]), self.text, found.start() if found else 0)
+        context = Context(now=_moment(now), tick=_looking(meter), hold=meter.hold)
+        runtime = Runtime(source, params, context, meter, self.width, profile)
         if self.reads_default:
             runtime.fixed[HERE] = runtime.version(None, None)
         return runtime
@@ -87,9 +84,30 @@ class Program:
                     if key in seen:
                         continue
                     seen.add(key)
+                    size += KEY * len(key)
                 meter.row()
-                meter.hold(size)
+                meter.hold(size + ROW)
                 yield values
+
+
+def _moment(now: datetime | None) -> datetime:
+    if now is None:
+        return datetime.now(UTC)
+    if not isinstance(now, datetime) or now.tzinfo is None:
+        raise ArgumentError(
+            f"now= is {now!r}, no moment", detail="InvalidArgumentValue", fix="pass a datetime with a tzinfo"
+        )
+    return now
+
+
+def _looking(meter: Meter) -> Callable[[], None]:
+    """Counts a step, and looks at the clock at each: a version or event takes as long as many steps."""
+
+    def tick() -> None:
+        meter.steps += 1
+        meter.check()
+
+    return tick
 
 
 def compiled(query: Query, columns: tuple[str, ...], procedures: Procedures) -> Program:
@@ -112,7 +130,13 @@ def compiled(query: Query, columns: tuple[str, ...], procedures: Procedures) -> 
     )
 
 
-def prepare(text: str, procedures: Procedures) -> Program:
-    """The program of a text. Raises `QuerySyntaxError`, `QueryTypeError`, `ProcedureError`; O(length)."""
+def prepare(text: str, procedures: Procedures, meter: Meter | None = None) -> Program:
+    """The program of a text. Raises `QuerySyntaxError`, `QueryTypeError`, `ProcedureError`; O(length), the longest take
+    some two seconds; a meter's clock is looked at between the stages."""
     query = parse(text)
-    return compiled(query, check(query, FUNCTIONS, procedures), procedures)
+    if meter is not None:
+        meter.check()
+    columns = check(query, FUNCTIONS, procedures)
+    if meter is not None:
+        meter.check()
+    return compiled(query, columns, procedures)

@@ -13,6 +13,7 @@ Reference: openCypher 9 language reference, section 4 (WITH, RETURN, ORDER BY); 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from itonami.query.cypher.ast import (
     Ast,
@@ -77,8 +78,9 @@ class ProjectionCompiler(SubqueryCompiler):
     def _bound(self, item: ProjectionItem, scope: Scope, slot: int) -> Binding:
         """A column that renames a variable keeps the version of its value."""
         expression = item.expression
-        graph = scope.names[expression.name].graph if isinstance(expression, Variable) else scope.graph
-        return Binding(slot, graph)
+        if isinstance(expression, Variable):
+            return replace(scope.names[expression.name], slot=slot)
+        return Binding(slot, scope.graph, computed=True)
 
     def _plain(self, items: Sequence[ProjectionItem], scope: Scope) -> tuple[list[Stage], Scope]:
         """A variable that keeps its name keeps its slot; everything else is evaluated into a new one."""
@@ -119,7 +121,7 @@ class ProjectionCompiler(SubqueryCompiler):
                 if slot is None:
                     slot = self.frame.slot()
                     columns.append((slot, self.compile(item.expression, inner)))
-                names[item.name] = Binding(slot, scope.graph)
+                names[item.name] = Binding(slot, scope.graph, computed=True)
                 known[item.expression] = slot
         if columns:
             stages.append(Stage("Project", _names(items), projected(columns)))
@@ -139,16 +141,16 @@ class ProjectionCompiler(SubqueryCompiler):
             return
         slot = known[node] = self.frame.slot()
         if isinstance(node, CountStar):
-            measures.append(Measure(slot, AGGREGATES["count"], (), False))
+            measures.append(Measure(slot, AGGREGATES["count"], (), False, self.text, node.at))
         else:
             arguments = tuple(self.compile(argument, scope) for argument in node.arguments)
-            measures.append(Measure(slot, AGGREGATES[node.name], arguments, node.distinct))
+            kind = AGGREGATES[node.name]
+            measures.append(Measure(slot, kind, arguments, node.distinct, self.text, node.at))
 
     def _order(self, node: Projection, both: Scope, after: Scope) -> list[Stage]:
         """Sorting, skipping and limiting; a sort that is limited keeps no more than it gives."""
-        nothing = Scope()
-        skip = None if node.skip is None else amount(self.compile(node.skip, nothing), "SKIP")
-        limit = None if node.limit is None else amount(self.compile(node.limit, nothing), "LIMIT")
+        skip = None if node.skip is None else self._amount(node.skip, "SKIP")
+        limit = None if node.limit is None else self._amount(node.limit, "LIMIT")
         stages: list[Stage] = []
         if node.order:
             keys = [self._key(item, both) for item in node.order]
@@ -163,6 +165,9 @@ class ProjectionCompiler(SubqueryCompiler):
         if limit is not None:
             stages.append(Stage("Limit", "", limited(limit)))
         return stages
+
+    def _amount(self, node: Expression, word: str) -> Evaluate:
+        return amount(self.compile(node, Scope()), word, self.text, node.at)
 
     def _key(self, item: SortItem, scope: Scope) -> Key:
         return Key(self.compile(item.expression, scope), item.descending)

@@ -56,12 +56,13 @@ class Runtime:
     _versions: dict[tuple[str | None, Point | None], Version] = field(default_factory=dict)
 
     def version(self, name: str | None, point: Point | None) -> Version:
-        """A graph at a point in time, read once a run."""
+        """A graph at a point in time, read once a run. Raises `EntityNotFound`, `ArgumentError`, `LimitExceeded`."""
         key = (name, point)
         found = self._versions.get(key)
         if found is None:
             known = name if name is not None else self.source.name
-            found = self._versions[key] = Version(self.source.graph(name, point), known, point)
+            view = self.source.graph(name, point, self.context)
+            found = self._versions[key] = Version(view, known, point, self.meter)
         return found
 
     def first_row(self) -> Row:
@@ -71,13 +72,6 @@ class Runtime:
         for slot, version in self.fixed.items():
             row[slot] = version
         return row
-
-    def kept(self, row: Row, slots: Iterable[int]) -> Row:
-        """A row of its own with these slots of another."""
-        fresh = self.first_row()
-        for slot in slots:
-            fresh[slot] = row[slot]
-        return fresh
 
 
 def no_stages(runtime: Runtime) -> Sequence[Stage]:

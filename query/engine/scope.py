@@ -2,8 +2,9 @@
 
 A `Frame` deals out slots, each once in a query, so that operators never overwrite each other's. A `Scope` maps names to
 bindings; a clause makes a new one. A binding also says which version its value was read from (`graph`, a slot), so
-that startNode and endNode look where the relationship came from. `known` maps expressions that were already evaluated
-to slots: behind an aggregation `n.x` is such a column, though `n` is gone.
+that startNode and endNode look where the relationship came from, and patterns know what they must look for again.
+`known` maps expressions that were already evaluated to slots: behind an aggregation `n.x` is such a column, though `n`
+is gone.
 
 Nothing is evaluated here.
 """
@@ -43,10 +44,16 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """The slot of a value, and that of the version it was read from."""
+    """The slot of a value, and that of the version it was read from; a value that was `computed` (out of a list, a
+    parameter, a procedure) may hold elements of any other, and is looked for in that one where a pattern names it."""
 
     slot: int
     graph: int = HERE
+    computed: bool = False
+
+    def read_from(self, graph: int) -> bool:
+        """Whether what it holds is known to be an element of the version in a slot."""
+        return self.graph == graph and not self.computed
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from itonami.query.engine.runtime import HERE, RUNTIME, Evaluate, Row, Runtime, 
 from itonami.query.engine.scope import Scope
 from itonami.query.engine.version import Version
 from itonami.query.faults import wrong_type
-from itonami.query.values import type_name
+from itonami.query.values import spoken_type
 
 __all__ = ["SubqueryCompiler", "opened"]
 
@@ -103,7 +103,7 @@ class SubqueryCompiler(ComprehensionCompiler):
     def _degree(self, query: Query, scope: Scope) -> Evaluate | None:
         """`COUNT { (n)-[:T]->() }`, nothing else asked of its parts: so many edges, and no node is read."""
         link = _lone_link(query)
-        if link is None or link[0] not in scope.names or scope.names[link[0]].graph != scope.graph:
+        if link is None or link[0] not in scope.names or not scope.names[link[0]].read_from(scope.graph):
             return None
         slot, graph, way = scope.names[link[0]].slot, scope.graph, way_of(link[1], True)
         self.reads_default |= graph == HERE
@@ -113,7 +113,7 @@ class SubqueryCompiler(ComprehensionCompiler):
             if node is None:
                 return 0
             if type(node) is not Node:
-                raise wrong_type(f"a {type_name(node)} stands where a node should")
+                raise wrong_type(f"{spoken_type(node)} stands where a node should")
             count = opened(row, graph).degree(node.id, way, link[1].types)
             row[RUNTIME].meter.work(count)
             return count

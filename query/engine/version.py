@@ -1,8 +1,9 @@
 """A version: one graph value as the engine reads it, with what was looked up before.
 
 A `Graph` answers `find` and `out` from its trie in O(log n); edges into a node, buckets and counts come from lookups
-it derives once, O(n). So a version asks for those only when a plan needs them, and once they are there uses them for
-everything. Buckets are sorted by id: the order of an answer is a function of the graph's content.
+it derives once, O(n), or O(changes) where another version has them. So a version asks for those only when a plan needs
+them, keeps them (the graph may forget them), and uses them for everything; while they are derived the run's clock is
+looked at. Buckets are sorted by id: the order of an answer is a function of the graph's content.
 
     find, edges_at(out)     O(log n)            bucket, count, edges_at(in)     O(n) once, then O(answer)
     index(label, key)       O(bucket) once: nodes by the value of a property, for joins
@@ -37,13 +38,20 @@ Way = Literal["out", "in", "both"]
 class Version:
     """A graph value under the name and at the point it was asked for; None where neither was said."""
 
-    __slots__ = ("_buckets", "_graph", "_indices", "_lookup", "_out", "name", "point", "view")
+    __slots__ = ("_buckets", "_graph", "_indices", "_lookup", "_meter", "_out", "name", "point", "view")
 
-    def __init__(self, view: GraphView, name: str | None = None, point: Point | None = None) -> None:
+    def __init__(
+        self,
+        view: GraphView,
+        name: str | None = None,
+        point: Point | None = None,
+        meter: Meter | None = None,
+    ) -> None:
         self.view = view
         self.name = name
         self.point = point
         self._graph = view if isinstance(view, Graph) else None
+        self._meter = meter
         self._lookup: Lookup | None = None
         self._buckets: dict[str | None, list[Node]] = {}
         self._indices: dict[tuple[str | None, str], dict[Hashable, list[Node]]] = {}
@@ -51,8 +59,13 @@ class Version:
 
     def _derived(self, graph: Graph) -> Lookup:
         if self._lookup is None:
-            self._lookup = graph.lookup()
+            self._lookup = graph.lookup(None if self._meter is None else self._tick)
         return self._lookup
+
+    def _tick(self, read: int) -> None:
+        """Elements were read for lookups. That takes time, but no steps: others may have derived them before."""
+        if self._meter is not None:
+            self._meter.check()
 
     def find(self, id: str) -> Node | None:
         """The node of an id, or None."""
@@ -67,18 +80,20 @@ class Version:
 
     def find_edge(self, id: str) -> Edge | None:
         """The edge of an id, or None."""
+        if self._graph is not None:
+            return self._derived(self._graph).edges.get(id)
         try:
             return self.view.edge(id)
         except NotFound:
             return None
 
     def bucket(self, label: str | None) -> list[Node]:
-        """The nodes with a label, or all, by id."""
+        """The nodes with a label, or all, by id; not to be changed."""
+        if self._graph is not None:
+            return self._derived(self._graph).ordered(label)
         found = self._buckets.get(label)
         if found is None:
             found = self._buckets[label] = list(self.view.nodes(label))
-            if self._graph is not None:
-                self._derived(self._graph)
         return found
 
     def index(self, label: str | None, key: str, meter: Meter) -> dict[Hashable, list[Node]]:
@@ -138,13 +153,12 @@ class Version:
         return found
 
     def _arriving(self, id: str, types: tuple[str, ...] | None) -> Iterable[Edge]:
-        if self._graph is not None:
-            self._derived(self._graph)
+        into = self.view.into if self._graph is None else self._derived(self._graph).arriving
         if types is None:
-            return self.view.into(id)
+            return into(id, None)
         if len(types) == 1:
-            return self.view.into(id, types[0])
-        return (edge for label in types for edge in self.view.into(id, label))
+            return into(id, types[0])
+        return (edge for label in types for edge in into(id, label))
 
     def _touching(self, id: str, types: tuple[str, ...] | None) -> Iterator[Edge]:
         yield from self._leaving(id, types)

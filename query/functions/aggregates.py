@@ -19,7 +19,7 @@ from itonami.query.context import Context
 from itonami.query.faults import out_of_range, wrong_type
 from itonami.query.temporal import Duration
 from itonami.query.values.arithmetic import within
-from itonami.query.values.domain import Value, as_float, is_number, type_name
+from itonami.query.values.domain import Value, as_float, is_number, spoken_type
 from itonami.query.values.ordering import SortKey, sort_key
 
 __all__ = ["AGGREGATES", "Aggregate"]
@@ -30,6 +30,7 @@ class Aggregate:
 
     name: ClassVar[str]
     args: ClassVar[int] = 1
+    __slots__ = ("context",)
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -49,12 +50,13 @@ class Aggregate:
     def number(self, value: Value) -> float:
         """The value, when it is a number."""
         if not is_number(value):
-            raise wrong_type(f"{self.name}() takes numbers, not a {type_name(value)}")
+            raise wrong_type(f"{self.name}() takes numbers, not {spoken_type(value)}")
         return value  # type: ignore[no-any-return]
 
 
 class Count(Aggregate):
     name = "count"
+    __slots__ = ("seen",)
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -70,6 +72,8 @@ class Count(Aggregate):
 class _Total(Count):
     """A sum kept in the three sorts that can be summed; numbers and durations do not mix."""
 
+    __slots__ = ("durations", "floats", "integers")
+
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.integers = 0
@@ -77,12 +81,14 @@ class _Total(Count):
         self.durations: Duration | None = None
 
     def take(self, value: Value, *more: Value) -> None:
-        if type(value) is Duration and (self.durations is not None or not self.seen):
+        if type(value) is int and self.durations is None:
+            self.integers += value
+        elif type(value) is Duration and (self.durations is not None or not self.seen):
             self.durations = value if self.durations is None else self.durations + value
         elif not is_number(value) or self.durations is not None:
-            raise wrong_type(f"{self.name}() takes numbers or durations, not both and no {type_name(value)}")
-        elif type(value) is int:
-            self.integers += value
+            raise wrong_type(
+                f"{self.name}() takes numbers only or durations only, and met {spoken_type(value)}"
+            )
         else:
             self.floats = value if self.floats is None else self.floats + value
         self.seen += 1
@@ -90,6 +96,7 @@ class _Total(Count):
 
 class Sum(_Total):
     name = "sum"
+    __slots__ = ()
 
     def result(self) -> Value:
         if self.durations is not None:
@@ -101,6 +108,7 @@ class Sum(_Total):
 
 class Avg(_Total):
     name = "avg"
+    __slots__ = ()
 
     def result(self) -> Value:
         if not self.seen:
@@ -114,6 +122,7 @@ class Avg(_Total):
 
 class Min(Aggregate):
     name = "min"
+    __slots__ = ("best", "key")
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -134,6 +143,7 @@ class Min(Aggregate):
 
 class Max(Min):
     name = "max"
+    __slots__ = ()
 
     def better(self, key: SortKey, best: SortKey) -> bool:
         return key > best
@@ -141,6 +151,7 @@ class Max(Min):
 
 class Collect(Aggregate):
     name = "collect"
+    __slots__ = ("items",)
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -151,7 +162,7 @@ class Collect(Aggregate):
         self.context.check_list(len(self.items), "collect()")
 
     def result(self) -> list[Value]:
-        return list(self.items)
+        return self.items
 
 
 class StDev(Aggregate):
@@ -159,6 +170,7 @@ class StDev(Aggregate):
 
     name = "stDev"
     spare = 1
+    __slots__ = ("mean", "seen", "squares")
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -180,6 +192,7 @@ class StDevP(StDev):
 
     name = "stDevP"
     spare = 0
+    __slots__ = ()
 
 
 class PercentileDisc(Aggregate):
@@ -187,6 +200,7 @@ class PercentileDisc(Aggregate):
 
     name = "percentileDisc"
     args = 2
+    __slots__ = ("numbers", "share")
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -215,6 +229,7 @@ class PercentileCont(PercentileDisc):
     """The value at a percentile, linearly between the two nearest; always a float."""
 
     name = "percentileCont"
+    __slots__ = ()
 
     def result(self) -> Value:
         if not self.numbers or self.share is None:

@@ -10,14 +10,14 @@ from __future__ import annotations
 from itonami.query.context import Context
 from itonami.query.faults import bad_argument, out_of_range, wrong_type
 from itonami.query.functions.signature import Function, table
-from itonami.query.values.domain import Value, type_name
+from itonami.query.values.domain import Value, spoken_type
 
 __all__ = ["FUNCTIONS"]
 
 
 def _list(function: str, value: Value) -> list[Value]:
     if type(value) is not list:
-        raise wrong_type(f"{function}() takes a list, not a {type_name(value)}")
+        raise wrong_type(f"{function}() takes a list, not {spoken_type(value)}")
     return value
 
 
@@ -41,20 +41,20 @@ def _size(value: Value) -> int:
     if type(value) is str or type(value) is list:
         return len(value)
     raise wrong_type(
-        f"size() takes a list or string, not a {type_name(value)}", "length(p) counts a path's steps"
+        f"size() takes a list or string, not {spoken_type(value)}", "length(p) counts a path's steps"
     )
 
 
 def _is_empty(value: Value) -> bool:
     if type(value) is str or type(value) is list or type(value) is dict:
         return not value
-    raise wrong_type(f"isEmpty() takes a list, map or string, not a {type_name(value)}")
+    raise wrong_type(f"isEmpty() takes a list, map or string, not {spoken_type(value)}")
 
 
 def _range(context: Context, start: Value, end: Value, step: Value = 1) -> list[int]:
     for bound in (start, end, step):
         if type(bound) is not int:
-            raise bad_argument(f"range() takes integers, not a {type_name(bound)}")
+            raise bad_argument(f"range() takes integers, not {spoken_type(bound)}")
     if step == 0:
         raise out_of_range("the step of range() is 0", "give a step other than 0")
     numbers = range(start, end + (1 if step > 0 else -1), step)

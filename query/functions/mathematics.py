@@ -19,7 +19,7 @@ from itonami.query.context import Context
 from itonami.query.faults import bad_argument, out_of_range, wrong_type
 from itonami.query.functions.signature import Function, table
 from itonami.query.values.arithmetic import modulo, power, within
-from itonami.query.values.domain import Value, as_float, is_number, type_name
+from itonami.query.values.domain import Value, as_float, is_number, spoken_type
 
 __all__ = ["FUNCTIONS"]
 
@@ -30,7 +30,7 @@ _EXACT = decimal.Context(prec=1_000)
 
 def _float(name: str, value: Value) -> float:
     if not is_number(value):
-        raise wrong_type(f"{name}() takes a number, not a {type_name(value)}")
+        raise wrong_type(f"{name}() takes a number, not {spoken_type(value)}")
     return as_float(value)
 
 
@@ -62,7 +62,7 @@ def _round(value: Value, precision: Value = ..., mode: Value = "HALF_UP") -> flo
         return _whole("round", _half_up, value)
     number = _float("round", value)
     if type(precision) is not int:
-        raise wrong_type(f"round() takes its precision as an integer, not a {type_name(precision)}")
+        raise wrong_type(f"round() takes its precision as an integer, not {spoken_type(precision)}")
     if precision < 0:
         raise out_of_range(f"the precision {precision} of round() is negative", "divide, round, multiply")
     if type(mode) is not str or mode.upper() not in _MODES:

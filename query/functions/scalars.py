@@ -24,7 +24,16 @@ from itonami.query.faults import overflow, wrong_type, wrong_value
 from itonami.query.functions.signature import Function, table
 from itonami.query.path import Path
 from itonami.query.values.arithmetic import within
-from itonami.query.values.domain import INT_MAX, INT_MIN, TEMPORAL, Value, as_float, from_store, type_name
+from itonami.query.values.domain import (
+    INT_MAX,
+    INT_MIN,
+    TEMPORAL,
+    Value,
+    as_float,
+    from_store,
+    spoken_type,
+    type_name,
+)
 from itonami.query.values.equality import equals
 from itonami.query.values.text import to_text
 
@@ -36,7 +45,7 @@ _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "+Infinity": math.inf, "-Infi
 
 
 def _wanted(function: str, kinds: str, value: Value) -> NoReturn:
-    raise wrong_type(f"{function}() takes a {kinds}, not a {type_name(value)}")
+    raise wrong_type(f"{function}() takes a {kinds}, not {spoken_type(value)}")
 
 
 def _coalesce(*values: Value) -> Value:
@@ -55,13 +64,13 @@ def _id(element: Value) -> str:
 
 def _labels(node: Value) -> list[str]:
     if type(node) is not Node:
-        raise wrong_value(f"labels() takes a node, not a {type_name(node)}")
+        raise wrong_value(f"labels() takes a node, not {spoken_type(node)}")
     return sorted(node.labels)
 
 
 def _type(edge: Value) -> str:
     if type(edge) is not Edge:
-        raise wrong_value(f"type() takes a relationship, not a {type_name(edge)}")
+        raise wrong_value(f"type() takes a relationship, not {spoken_type(edge)}")
     return edge.label
 
 
@@ -113,7 +122,7 @@ def _elements(path: Value) -> list[Node | Edge]:
 
 
 def _unconvertible(function: str, value: Value) -> NoReturn:
-    raise wrong_value(f"{function}() does not convert a {type_name(value)}")
+    raise wrong_value(f"{function}() does not convert {spoken_type(value)}")
 
 
 def _to_boolean(value: Value) -> bool | None:

@@ -14,7 +14,7 @@ from functools import partial
 from itonami.query.context import Context
 from itonami.query.faults import bad_argument, out_of_range, wrong_type
 from itonami.query.functions.signature import Function, table
-from itonami.query.values.domain import Value, type_name
+from itonami.query.values.domain import Value, spoken_type
 
 __all__ = ["FUNCTIONS"]
 
@@ -24,14 +24,14 @@ _FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 def _text(function: str, value: Value) -> str:
     if type(value) is not str:
         raise wrong_type(
-            f"{function}() takes a string, not a {type_name(value)}", "convert it by toString(...)"
+            f"{function}() takes a string, not {spoken_type(value)}", "convert it by toString(...)"
         )
     return value
 
 
 def _count(function: str, value: Value) -> int:
     if type(value) is not int:
-        raise wrong_type(f"{function}() counts by integers, not by a {type_name(value)}")
+        raise wrong_type(f"{function}() counts by integers, not by {spoken_type(value)}")
     if value < 0:
         raise out_of_range(f"{function}() cannot count {value} characters", "give 0 or more")
     return value

@@ -25,7 +25,7 @@ from itonami.query.temporal.instants import Zone
 from itonami.query.temporal.selection import INSTANTS, Fields, duration_of, instant_of, zone_of
 from itonami.query.temporal.truncation import truncate
 from itonami.query.temporal.zone import NANOS_A_SECOND, offset_text
-from itonami.query.values.domain import Value, type_name
+from itonami.query.values.domain import Value, spoken_type
 
 __all__ = ["FUNCTIONS"]
 
@@ -87,7 +87,7 @@ def _construct(kind: type, context: Context, source: Value = ...) -> Value:
         return source
     if isinstance(source, INSTANTS):
         return instant_of(kind, {_SELECTS[kind]: source}, _zone(kind, context))
-    raise wrong_type(f"no {kind.__name__.lower()} is made of a {type_name(source)}")
+    raise wrong_type(f"no {kind.__name__.lower()} is made of {spoken_type(source)}")
 
 
 def _statement(kind: type, context: Context, zone: Value = ...) -> Value:
@@ -129,12 +129,12 @@ def _duration(source: Value) -> Value:
         return duration_of(source) if all(value is not None for value in source.values()) else None
     if type(source) is Duration:
         return source
-    raise wrong_type(f"no duration is made of a {type_name(source)}")
+    raise wrong_type(f"no duration is made of {spoken_type(source)}")
 
 
 def _difference(measure: Callable[[Instant, Instant], Duration], a: Value, b: Value) -> Value:
     if not isinstance(a, INSTANTS) or not isinstance(b, INSTANTS):
-        raise wrong_type(f"there is no duration between a {type_name(a)} and a {type_name(b)}")
+        raise wrong_type(f"there is no duration between {spoken_type(a)} and {spoken_type(b)}")
     return measure(a, b)
 
 

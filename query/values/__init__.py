@@ -3,7 +3,7 @@
 from itonami.query.path import Path
 from itonami.query.values.access import index, property_of, slice_of
 from itonami.query.values.arithmetic import add, divide, modulo, multiply, negate, posit, power, subtract
-from itonami.query.values.domain import Truth, Value, from_python, from_store, type_name
+from itonami.query.values.domain import Truth, Value, from_store, spoken_type, type_name
 from itonami.query.values.equality import (
     contained,
     equals,
@@ -13,7 +13,7 @@ from itonami.query.values.equality import (
     less_or_equal,
     unequal,
 )
-from itonami.query.values.notation import literal
+from itonami.query.values.notation import literal, shown
 from itonami.query.values.ordering import group_key, sort_key
 from itonami.query.values.text import contains, ends_with, matches, starts_with, to_text
 from itonami.query.values.truth import and_, not_, or_, truth, xor
@@ -29,7 +29,6 @@ __all__ = [
     "divide",
     "ends_with",
     "equals",
-    "from_python",
     "from_store",
     "greater",
     "greater_or_equal",
@@ -47,8 +46,10 @@ __all__ = [
     "posit",
     "power",
     "property_of",
+    "shown",
     "slice_of",
     "sort_key",
+    "spoken_type",
     "starts_with",
     "subtract",
     "to_text",

@@ -12,7 +12,7 @@ from __future__ import annotations
 from itonami.graphstore.graph import Edge, Node
 from itonami.query.faults import bad_key, wrong_type
 from itonami.query.temporal import field_of
-from itonami.query.values.domain import TEMPORAL, Value, from_store, type_name
+from itonami.query.values.domain import TEMPORAL, Value, from_store, spoken_type
 
 __all__ = ["index", "property_of", "slice_of"]
 
@@ -28,7 +28,7 @@ def property_of(value: Value, key: str) -> Value:
         return None
     if isinstance(value, TEMPORAL):
         return field_of(value, key)
-    raise wrong_type(f"a {type_name(value)} has no property {key!r}", "ask it of a node, relationship or map")
+    raise wrong_type(f"{spoken_type(value)} has no property {key!r}", "ask it of a node, relationship or map")
 
 
 def index(container: Value, key: Value) -> Value:
@@ -38,13 +38,13 @@ def index(container: Value, key: Value) -> Value:
     kind = type(container)
     if kind is list:
         if type(key) is not int:
-            raise wrong_type(f"a list is indexed by an integer, not by a {type_name(key)}")
+            raise wrong_type(f"a list is indexed by an integer, not by {spoken_type(key)}")
         return container[key] if -len(container) <= key < len(container) else None
     if kind is dict or kind is Node or kind is Edge:
         if type(key) is not str:
-            raise bad_key(f"a {type_name(container)} is indexed by a string, not by a {type_name(key)}")
+            raise bad_key(f"{spoken_type(container)} is indexed by a string, not by {spoken_type(key)}")
         return property_of(container, key)
-    raise wrong_type(f"a {type_name(container)} cannot be indexed")
+    raise wrong_type(f"{spoken_type(container)} cannot be indexed")
 
 
 _OPEN = object()
@@ -55,8 +55,8 @@ def slice_of(items: Value, start: Value = _OPEN, stop: Value = _OPEN) -> Value:
     if items is None or start is None or stop is None:
         return None
     if type(items) is not list:
-        raise wrong_type(f"a {type_name(items)} cannot be sliced")
+        raise wrong_type(f"{spoken_type(items)} cannot be sliced")
     for bound in (start, stop):
         if bound is not _OPEN and type(bound) is not int:
-            raise wrong_type(f"a slice is bounded by integers, not by a {type_name(bound)}")
+            raise wrong_type(f"a slice is bounded by integers, not by {spoken_type(bound)}")
     return items[None if start is _OPEN else start : None if stop is _OPEN else stop]

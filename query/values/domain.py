@@ -16,13 +16,13 @@ Only the domain and the ways into it may live here, no operation on it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
 from itonami.graphstore.graph import Edge, Node
-from itonami.query.faults import overflow, wrong_type
+from itonami.query.cypher.errors import with_article
+from itonami.query.faults import overflow
 from itonami.query.path import Path
 from itonami.query.temporal import Date, DateTime, Duration, LocalDateTime, LocalTime, Time
 
@@ -35,9 +35,9 @@ __all__ = [
     "Truth",
     "Value",
     "as_float",
-    "from_python",
     "from_store",
     "is_number",
+    "spoken_type",
     "type_name",
 ]
 
@@ -76,6 +76,11 @@ def type_name(value: Value) -> str:
     return _NAMES.get(type(value), type(value).__name__)
 
 
+def spoken_type(value: Value) -> str:
+    """The type of a value with its article: `a string`, `an integer`, `null`."""
+    return with_article(type_name(value))
+
+
 def is_number(value: Value) -> bool:
     """Whether a value is an integer or float (booleans are not)."""
     return type(value) is int or type(value) is float
@@ -89,50 +94,18 @@ def as_float(number: float | Fraction) -> float:
         raise overflow("a stored integer") from None
 
 
-_MAX_DEPTH = 100
-_AS_IT_IS = frozenset((type(None), bool, int, float, str, bytes))
+AS_IT_IS = frozenset((type(None), bool, int, float, str, bytes))
+"""The types of property values that are values of queries too"""
 
 
 def from_store(value: Value) -> Value:
     """A property value as a value of queries: aware timestamps become DateTime, also within lists and maps;
     everything else stays. O(1) for scalars, O(size) for lists and maps."""
     kind = type(value)
-    if kind in _AS_IT_IS:
+    if kind in AS_IT_IS:
         return value
     if kind is list:
         return [from_store(item) for item in value]
     if kind is dict:
         return {key: from_store(item) for key, item in value.items()}
     return DateTime.of_python(value) if isinstance(value, datetime) else value
-
-
-def _foreign(value: Any) -> Value:
-    """A scalar of Python's that is written otherwise here, or a `QueryTypeError`."""
-    if isinstance(value, datetime):
-        moment = DateTime.of_python(value)
-        return moment if value.utcoffset() is not None else LocalDateTime(moment.nanos)
-    if isinstance(value, date):
-        return Date(value.toordinal() - date(1970, 1, 1).toordinal())
-    if isinstance(value, timedelta):
-        return Duration(nanos=value // timedelta(microseconds=1) * 1_000)
-    raise wrong_type(f"a Python {type(value).__name__} is no value", "pass JSON's values, bytes or times")
-
-
-def from_python(value: Any, depth: int = 0) -> Value:
-    """A caller's parameter as a value of queries, checked: sequences become lists, mappings maps, Python's
-    timestamps, dates and intervals temporal values. Raises `QueryTypeError`. O(size)."""
-    if depth > _MAX_DEPTH:
-        raise wrong_type(f"a parameter is nested deeper than {_MAX_DEPTH}")
-    if type(value) is int and not INT_MIN <= value <= INT_MAX:
-        raise wrong_type("an integer parameter has more than 64 bits", "pass it as text or float")
-    if type(value) is str and not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise wrong_type("a text parameter holds a lone surrogate", "pass well-formed Unicode, or bytes")
-    if type(value) in _NAMES and type(value) is not list and type(value) is not dict:
-        return value
-    if isinstance(value, Mapping):
-        if not all(type(key) is str for key in value):
-            raise wrong_type("the keys of a map are text")
-        return {key: from_python(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray):
-        return [from_python(item, depth + 1) for item in value]
-    return _foreign(value)

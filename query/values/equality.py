@@ -19,7 +19,7 @@ from itonami.graphstore.graph import Edge, Node
 from itonami.query.faults import wrong_type
 from itonami.query.path import Path
 from itonami.query.temporal import Date, DateTime, LocalDateTime, LocalTime, Time
-from itonami.query.values.domain import Truth, Value, type_name
+from itonami.query.values.domain import Truth, Value, spoken_type
 
 __all__ = ["contained", "equals", "greater", "greater_or_equal", "less", "less_or_equal", "unequal"]
 
@@ -124,7 +124,7 @@ def contained(item: Value, items: Value) -> Truth:
     if items is None:
         return None
     if type(items) is not list:
-        raise wrong_type(f"IN looks into a list, not a {type_name(items)}", "write [x] for a list of one")
+        raise wrong_type(f"IN looks into a list, not {spoken_type(items)}", "write [x] for a list of one")
     answer: Truth = False
     for element in items:
         same = equals(item, element)

@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import Any
 
 from itonami.query.faults import bad_argument, overflow, wrong_type
-from itonami.query.values.domain import TEMPORAL, Truth, Value, type_name
+from itonami.query.values.domain import TEMPORAL, Truth, Value, spoken_type
 
 __all__ = ["contains", "ends_with", "float_text", "matches", "starts_with", "to_text"]
 
@@ -68,7 +68,7 @@ def matches(text: Value, pattern: Value) -> Truth:
     if pattern is None or type(text) is not str:
         return None
     if type(pattern) is not str:
-        raise wrong_type(f"=~ takes a pattern as string, not a {type_name(pattern)}")
+        raise wrong_type(f"=~ takes a pattern as string, not {spoken_type(pattern)}")
     try:
         return _compiled(pattern).fullmatch(text) is not None
     except UnicodeEncodeError:
@@ -106,4 +106,4 @@ def to_text(value: Value) -> str:
         raise overflow("a stored integer")
     if type(value) is int or isinstance(value, TEMPORAL):
         return str(value)
-    raise wrong_type(f"a {type_name(value)} has no text form")
+    raise wrong_type(f"{spoken_type(value)} has no text form")

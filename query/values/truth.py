@@ -11,7 +11,7 @@ Only truth values may live here.
 from __future__ import annotations
 
 from itonami.query.faults import wrong_type
-from itonami.query.values.domain import Truth, Value, type_name
+from itonami.query.values.domain import Truth, Value, spoken_type
 
 __all__ = ["and_", "not_", "or_", "truth", "xor"]
 
@@ -20,7 +20,7 @@ def truth(value: Value) -> Truth:
     """The value itself when it is a truth value, else `QueryTypeError`."""
     if value is None or value is True or value is False:
         return value
-    raise wrong_type(f"a {type_name(value)} is no boolean", "compare it: x <> 0, x IS NOT NULL, ...")
+    raise wrong_type(f"{spoken_type(value)} is no boolean", "compare it: x <> 0, x IS NOT NULL, ...")
 
 
 def and_(a: Value, b: Value) -> Truth:

@@ -60,7 +60,7 @@ def run(text, sandbox, params, now, procedures=None):
     columns = check(query, FUNCTIONS, procedures)
     if not any(isinstance(clause, WRITING) for part in query.parts for clause in part.clauses):
         program = compiled(query, columns, procedures)
-        runtime = program.runtime(ValueSource(sandbox.graph), params, Limits(seconds=4), now=now)
+        runtime = program.runtime(ValueSource(sandbox.graph), params, Meter(Limits(seconds=4)), now=now)
         return columns, list(program.execute(runtime))
     interpreter = Interpreter(query, sandbox, procedures)
     return columns, interpreter.run(columns, params, now)

@@ -3,7 +3,8 @@
 from itertools import zip_longest
 
 from itonami.graphstore import Edge
-from itonami.query.diff import diff, parted
+from itonami.query import run as query
+from itonami.query.diff import diff, parted, partings
 from itonami.query.log import log
 
 
@@ -72,3 +73,23 @@ def test_a_run_and_an_earlier_state_of_it_part_where_that_ends(store):
     assert rows[found.common] == found.a
     for mine, theirs in zip_longest(rows[: found.common], log(store, "poor", until=until)):
         assert mine == theirs
+
+
+def test_runs_with_other_inputs_part_there_then_in_data_and_at_last_in_their_paths(store):
+    found = list(partings(store, "poor", "rich"))
+    assert (found[0].what, found[0].common) == ("inputs", 0)
+    assert found[0].keys == ("name",)
+    assert [row.what for row in found if row.what != "data"] == ["inputs", "path"]
+    last = found[-1]
+    mine, theirs = list(log(store, "poor")), list(log(store, "rich"))
+    assert (mine[last.common], theirs[last.common]) == (last.a, last.b)
+    told = [[(row.event, row.rule, row.match) for row in rows[: last.common]] for rows in (mine, theirs)]
+    assert told[0] == told[1]
+    assert last.keys
+    assert all(getattr(last.a, key) != getattr(last.b, key) for key in last.keys)
+    assert parted(store, "poor", "rich") == found[0]
+    rows = query(store, "CALL itonami.parted('rich') YIELD common, what, keys, a", graph="poor").to_dicts()
+    assert [(row["common"], row["what"], tuple(row["keys"])) for row in rows] == [
+        (row.common, row.what, row.keys) for row in found
+    ]
+    assert list(partings(store, "poor", "poor")) == []

@@ -1,6 +1,7 @@
 """The engine: what queries answer, against a naive evaluator and by stories."""
 
 from collections import Counter
+from datetime import UTC, datetime
 from itertools import product
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from itonami.graphstore import Graph, Head
+from itonami.graphstore.graph import Node
 from itonami.query import (
     EntityNotFound,
     Limits,
@@ -397,3 +399,28 @@ def test_a_path_may_start_at_a_node_without_a_name(pattern):
     edit.add_edge("b", "T", "c")
     (row,) = run(edit.persistent(), f"MATCH p = {pattern} RETURN nodes(p) AS nodes").rows
     assert all(node is not None for node in row[0])
+
+
+MIXED = [
+    None, True, False, 0, 1, -1, 2**53 + 1, 2.0**53, 0.0, 1.5, float("nan"), float("inf"), "", "a", "b", "é",
+    b"a", b"", [], [1], [1, None], {}, {"k": 1}, datetime(2024, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC),
+]  # fmt: skip
+"""Values of every sort that comparisons tell apart"""
+OF_ALL_SORTS = Graph().replaced(
+    [
+        Node(f"n{number}", ("N",), {"v": value})
+        for number, value in enumerate(MIXED)
+        if value == value and value not in (None, float("inf"))
+    ]
+    + [Node("none", ("N",), {})]
+)
+
+
+@pytest.mark.parametrize("operator", ["=", "<>", "<", "<=", ">", ">="])
+@pytest.mark.parametrize("value", MIXED, ids=repr)
+def test_a_scan_that_selects_gives_what_a_condition_behind_it_gives(operator, value):
+    for condition in (f"n.v {operator} $v", f"$v {operator} n.v"):
+        pushed = run(OF_ALL_SORTS, f"MATCH (n:N) WHERE {condition} RETURN id(n)", params={"v": value})
+        behind = run(OF_ALL_SORTS, f"MATCH (n:N) WITH n FILTER {condition} RETURN id(n)", params={"v": value})
+        one = run(OF_ALL_SORTS, f"MATCH (n:N) RETURN id(n), {condition} AS holds", params={"v": value})
+        assert pushed.rows == behind.rows == tuple((id,) for id, holds in one.rows if holds is True)

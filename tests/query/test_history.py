@@ -3,6 +3,7 @@
 import pytest
 
 from itonami.graphstore import Graph, Node, NotFound, Store, VersionPruned
+from itonami.query import run
 from itonami.query.history import history
 from itonami.query.log import log
 
@@ -126,3 +127,50 @@ def test_an_id_that_stands_only_in_values_and_matches_is_not_taken_for_a_change(
         with store.transaction("g", event="made") as graph:
             graph.add_node(id="n")
         assert [row.tx for row in history(store, "g", "n")] == [4]
+
+
+def test_history_follows_an_element_from_node_to_node_and_from_kind_to_kind():
+    with Store.memory() as store:
+        with store.transaction("g", event="made") as graph:
+            for id in "abc":
+                graph.add_node("N", id=id)
+        for source in "abca":
+            with store.transaction("g", event="linked") as graph:
+                if any(edge.id == "x" for edge in graph.edges()):
+                    graph.remove_edge("x")
+                graph.add_edge(source, "R", "a", id="x")
+            store.transact("g", lambda graph: graph.update("b", v=store.last_tx), event="else")
+            store.transact("g", lambda graph: graph.update("x", w=store.last_tx), event="set")
+        store.transact("g", lambda graph: graph.remove_edge("x"), event="gone")
+        store.transact("g", lambda graph: graph.update("b", v=0), event="else")
+        store.transact("g", lambda graph: graph.add_node("N", id="x") and None, event="node")
+        found = [(row.tx, row.element) for row in history(store, "g", "x")]
+        assert found == [(tx, now) for tx, _, now in brute_force(store, "g", "x")]
+        assert [row.change for row in history(store, "g", "x")] == [
+            "added", "set", "replaced", "set", "replaced", "set", "replaced", "set", "removed", "added",
+        ]  # fmt: skip
+
+
+def test_history_reads_only_the_versions_that_touched_the_element(monkeypatch):
+    with Store.memory() as store:
+        with store.transaction("g", event="made") as graph:
+            graph.add_node("N", id="a")
+            graph.add_node("N", id="b")
+        for number in range(60):
+            store.transact(
+                "g", lambda graph, n=number: graph.update("b" if n % 20 else "a", v=n), event="set"
+            )
+        read = []
+        real = store.commit_of
+        monkeypatch.setattr(store, "commit_of", lambda tx: read.append(tx) or real(tx))
+        assert [row.tx for row in history(store, "g", "a")] == [1, 2, 22, 42]
+        assert read == [1, 2, 22, 42]
+
+
+def test_a_procedure_called_without_brackets_takes_its_parameters_as_far_as_they_are_given(store):
+    graph = next(head.graph for head in store.graphs() if len(list(log(store, head.graph))) > 2)
+    every = run(store, "CALL itonami.log()", graph=graph).rows
+    assert run(store, "CALL itonami.log", graph=graph).rows == every
+    since = every[-1][0] - 1
+    later = run(store, "CALL itonami.log", graph=graph, params={"since": since}).rows
+    assert later == tuple(row for row in every if row[0] > since) != every

@@ -69,7 +69,8 @@ def test_a_cycle_is_closed_between_bound_ends():
 
 def test_conditions_are_asked_as_early_as_their_names_are_bound():
     text = "MATCH (p:King)-[:KNOWS]->(q)-[:KNOWS]->(r) WHERE p.age = 0 AND r.age > q.age AND $yes RETURN r"
-    assert operators(text, yes=True)[1:] == ["Filter", "Scan", "Filter", "Walk", "Walk", "Filter"]
+    assert operators(text, yes=True)[1:] == ["Filter", "Scan", "Walk", "Walk", "Filter"]
+    assert "(p:King), 2 nodes, p.age = 0" in details(text, yes=True)
 
 
 def test_a_value_that_changes_from_row_to_row_is_looked_up_in_an_index():

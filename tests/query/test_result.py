@@ -2,6 +2,7 @@
 
 import json
 import sys
+from html import escape
 
 import pytest
 from rich.console import Console
@@ -9,6 +10,8 @@ from rich.console import Console
 from itonami.graphstore import Graph
 from itonami.query import ArgumentError, Result, SemanticError, run
 from itonami.query.cypher.errors import ParameterMissing
+from itonami.query.result import SHOWN_CHARACTERS
+from itonami.query.values import shown as shown_text
 
 
 def island():
@@ -54,6 +57,52 @@ def test_json_is_plain_and_whole():
     assert run(ISLAND, "RETURN $b AS b", params={"b": b"\x00\xff"}).to_json()["rows"] == [["00ff"]]
 
 
+def test_nodes_and_edges_are_printed_with_their_ids():
+    result = run(ISLAND, "MATCH p = (a)-[r]->(b) RETURN a, r, p, [b] AS bs, {r: r} AS m")
+    ada, bob, knows = (
+        "(ada:Person {name: '<b>Ada</b>'})",
+        "(bob:Person {name: 'Bob'})",
+        "[k:KNOWS {since: 1840}]",
+    )
+    cells = [ada, knows, f"<{ada}-{knows}->{bob}>", f"[{bob}]", f"{{r: {knows}}}"]
+    assert str(result).splitlines()[1] == "  ".join(cells)
+    assert all(escape(cell) in result._repr_html_() for cell in cells)
+
+
+def test_unusual_ids_stand_in_back_quotes():
+    evolver = Graph().evolver()
+    for id in ("order-17", "@graph", "a/b#1.2", "two words", "a`b", "x:Y", "\u202eevil", "("):
+        evolver.add_node("N", id=id)
+    shown = {shown_text(node) for (node,) in run(evolver.persistent(), "MATCH (n) RETURN n")}
+    assert shown == {
+        "(order-17:N)", "(@graph:`@graph`:N)", "(a/b#1.2:N)", "(`two words`:N)", "(`a``b`:N)", "(`x:Y`:N)",
+        "(`\u202eevil`:N)", "(`(`:N)",
+    }  # fmt: skip
+
+
+def test_tables_cut_long_values_and_every_other_form_has_them_whole():
+    evolver = Graph().evolver()
+    for id in "abc":
+        evolver.add_node("N", id=id, text="x" * 5_000)
+    evolver.add_edge("a", "T", "b", id="e", text="y" * 5_000)
+    evolver.add_edge("b", "T", "c", id="f")
+    result = run(evolver.persistent(), "MATCH p = ()-->()-->() RETURN p")
+    (line,) = str(result).splitlines()[1:]
+    assert len(line) <= SHOWN_CHARACTERS
+    for part in ("(a:N {text: 'x", "…})-[e:T {text: 'y", "]->(b:N {text: 'x", "…})-[f:T]->(c:N {text: "):
+        assert part in line
+    assert len(result.to_dicts()[0]["p"].nodes[0]["text"]) == 5_000
+    assert len(result.to_json()["rows"][0][0]["nodes"][0]["properties"]["text"]) == 5_000
+    (line,) = str(run(Graph(), "RETURN $t AS t", params={"t": "é" * 5_000})).splitlines()[1:]
+    assert line == "é" * (SHOWN_CHARACTERS - 1) + "…"
+
+
+def test_no_value_drives_a_terminal_or_leaves_its_line():
+    result = run(Graph(), "RETURN $t AS t", params={"t": "a\nb\x1b[31m\u202e"})
+    assert str(result).splitlines()[1] == "a b\ufffd[31m\ufffd"
+    assert "\x1b[31m" not in result._repr_html_()
+
+
 def test_html_is_escaped_and_bounded():
     html = run(ISLAND, "MATCH (n) RETURN n.name AS `<name>`, n ORDER BY id(n)")._repr_html_()
     assert "<b>" not in html
@@ -68,7 +117,7 @@ def test_a_table_shows_values_as_the_language_writes_them():
         run(ISLAND, "MATCH (n {name: 'Bob'}) RETURN n, [1, null] AS `[xs]`, '[red]x' AS t").table("Bob")
     )
     text = console.export_text()
-    for shown in ("(:Person {name: 'Bob'})", "[1, null]", "[xs]", "[red]x"):
+    for shown in ("(bob:Person {name: 'Bob'})", "[1, null]", "[xs]", "[red]x"):
         assert shown in text
 
 

@@ -47,7 +47,8 @@ def brute_force(store, at, wanted):
     for version in store.graphs(at):
         header = store.at(version.graph, version.tx).header
         attributes = header.get("attributes") or {}
-        asked = dict(wanted)
+        asked = {key: value for key, value in wanted.items() if key != "attributes"}
+        asked |= wanted.get("attributes", {})
         since, until = asked.pop("since", START), asked.pop("until", START + timedelta(days=99))
         fields = {key: header.get(key) for key in ("workflow", "status") if key in asked}
         if header.get("kind") == "run" and since <= header["started"] <= until:
@@ -66,7 +67,8 @@ FILTERS = [
     {"n": 2},
     {"n": 2, "text": "2", "status": "running"},
     {"n": "2"},
-    {"missing": None},
+    {"attributes": {"missing": None}},
+    {"attributes": {"n": 1}, "text": "1"},
     {"since": START + timedelta(hours=5)},
     {"until": START + timedelta(hours=5), "workflow": "order"},
     {"since": START + timedelta(hours=3), "until": START + timedelta(hours=3), "n": 0},
@@ -204,3 +206,51 @@ def test_procedures_read_the_graph_and_the_point_that_use_names(store):
     assert found.rows == tuple((row.tx, row.seq) for row in log(store, "poor", until=tx))
     found = query(store, "USE run('rich') CALL itonami.history('charge') YIELD tx RETURN tx", graph="poor")
     assert found.rows == tuple((row.tx,) for row in history(store, "rich", "charge"))
+
+
+# -- keys that may be mistaken --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [
+        ("{staus: 'failed'}", "no run has the search attribute 'staus'.*; did you mean `status`?"),
+        ("{custmer: 'poor'}", "did you mean `customer`?"),
+        ("{colour: 'red'}", "workflow, status, since, until, at, attributes; .*attributes: {colour: ...}"),
+        ("{attributes: 7}", "attributes are a map"),
+    ],
+)
+def test_a_key_that_no_run_has_is_taken_for_a_mistake(store, where, says):
+    with pytest.raises(ArgumentError, match=says) as caught:
+        asked(store, f"CALL itonami.runs({where})")
+    assert caught.value.line == 1
+
+
+def test_attributes_under_their_own_key_may_have_any_names(store):
+    assert asked(store, "CALL itonami.runs({attributes: {colour: 'red'}})").rows == ()
+    assert asked(store, "CALL itonami.runs({customer: 'nobody'})").rows == ()
+    found = asked(store, "CALL itonami.runs({attributes: {customer: 'rich', n: 4}}) YIELD run").rows
+    assert found == (("rich",),)
+    assert [row.run for row in runs(store, attributes={"customer": "rich"})] == ["rich"]
+    with pytest.raises(InvalidValue, match="did you mean `status`"):
+        list(runs(store, staus="failed"))
+    with Store.memory() as empty:
+        assert query(empty, "CALL itonami.runs({customer: 17})").rows == ()
+
+
+def test_the_engine_declares_what_runs_are_asked_by(store):
+    assert {name for name, node in store.indexed_range(HEADER, "started") if node == HEADER} == {
+        row.run for row in runs(store)
+    }
+
+
+def test_records_are_read_only_of_the_runs_that_are_found(monkeypatch):
+    with Store.memory() as store:
+        store.declare_index(HEADER, "kind")
+        made(store)
+        read = []
+        head = store.head
+        monkeypatch.setattr(store, "head", lambda name: read.append(name) or head(name))
+        found = [row.run for row in runs(store, n=2, text="2")]
+        assert read == found
+        assert len(found) == 6

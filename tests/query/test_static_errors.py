@@ -248,7 +248,7 @@ def test_an_error_shows_its_place_with_a_caret():
 @pytest.mark.parametrize(
     ("text", "meant"),
     [
-        ("RETURN tostrin(1)", "tostring"),
+        ("RETURN tostrin(1)", "toString"),
         ("MATCH (person) RETURN pesron.name", "person"),
         ("RETURN cuont(1)", "count"),
     ],

@@ -257,3 +257,51 @@ def test_what_no_store_takes_is_a_query_error_or_nothing(tmp_path, text):
             graph.add_node(id="a")
         with contextlib.suppress(QueryError):
             assert run(store, text, graph="g", params={"x": 1}).rows == ()
+
+
+CARRIED = {
+    "by its name": "WITH x",
+    "by another name": "WITH x AS y WITH y AS x",
+    "in a list": "WITH collect(x) AS l UNWIND l AS x",
+    "in a list's place": "WITH [x] AS l WITH l[0] AS x",
+    "in a map": "WITH {it: x} AS m LET x = m.it",
+    "through an expression": "WITH coalesce(null, x) AS x",
+    "through a FOR": "WITH collect(x) AS l FOR x IN l",
+    "as a parameter": None,
+}
+"""How an element gets from one MATCH to another"""
+
+
+def _carried(store, how, find, text):
+    """Rows of `text`, in which x is what `find` matches, carried there."""
+    if CARRIED[how] is None:
+        ((x,),) = rows(store, f"{find} RETURN x")
+        return rows(store, f"WITH $x AS x {text}", x=x)
+    return rows(store, f"{find} {CARRIED[how]} {text}")
+
+
+@pytest.mark.parametrize("how", CARRIED)
+def test_a_node_of_another_version_is_looked_for_however_it_comes(store, how):
+    new = "MATCH (x:Order) AS OF TX 1"
+    assert _carried(store, how, new, "MATCH (x)-[r]->(y) RETURN type(r), id(y)") == [("SENT_AS", "p")]
+    assert _carried(store, how, new, "MATCH (x)-[*0..0]->(y) RETURN y.state, x.state") == [("shipped", "new")]
+    assert _carried(store, how, new, "MATCH (x {state: 'shipped'}) RETURN id(x)") == [("o",)]
+    gone = "MATCH (x:Item) AS OF TX 1"
+    assert _carried(store, how, gone, "MATCH (x) RETURN id(x)") == []
+    assert _carried(store, how, gone, "MATCH p = (x)-[*0..2]-() RETURN p") == []
+    assert _carried(store, how, gone, "OPTIONAL MATCH (x)--(y) RETURN id(x), y") == [("i", None)]
+    assert _carried(store, how, gone, "RETURN EXISTS { (x)--() }, COUNT { (x)--() }") == [(False, 0)]
+    assert _carried(store, how, gone, "RETURN [(x)--(y) | id(y)], any(z IN [x] WHERE (z)--())") == [
+        ([], False)
+    ]
+
+
+@pytest.mark.parametrize("how", CARRIED)
+def test_a_relationship_of_another_version_is_looked_for_however_it_comes(store, how):
+    gone = "MATCH ()-[x]->() AS OF TX 1"
+    assert _carried(store, how, gone, "MATCH (a)-[x]->(b) RETURN id(a), id(b)") == []
+    assert _carried(store, how, gone, "MATCH (a)-[x]-(b) AS OF TX 2 RETURN id(a), id(b) ORDER BY id(a)") == [
+        ("i", "o"),
+        ("o", "i"),
+    ]
+    assert _carried(store, how, gone, "WITH [x] AS l MATCH (a)-[l*]->(b) RETURN id(a)") == []

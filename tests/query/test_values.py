@@ -2,6 +2,7 @@
 
 import math
 from datetime import UTC, datetime, timedelta, timezone
+from enum import IntEnum
 from itertools import pairwise, product
 
 import pytest
@@ -12,6 +13,7 @@ from pyrsistent import freeze
 from itonami.graphstore.graph import Edge, Node
 from itonami.query import values as v
 from itonami.query.cypher.errors import ArgumentError, LimitExceeded, QueryArithmeticError, QueryTypeError
+from itonami.query.parameters import parameters
 from itonami.query.path import Path
 from itonami.query.temporal import Date, DateTime, Duration, LocalDateTime, LocalTime, Time
 from itonami.query.values.domain import MAX_TEXT
@@ -48,13 +50,13 @@ def kleene(a):
     return {False: 0, None: 1, True: 2}[a]
 
 
-@pytest.mark.parametrize(("a", "b"), product(TRUTHS, TRUTHS))
+@pytest.mark.parametrize(("a", "b"), list(product(TRUTHS, TRUTHS)))
 def test_and_is_the_least_and_or_the_greatest_of_false_unknown_true(a, b):
     assert kleene(v.and_(a, b)) == min(kleene(a), kleene(b))
     assert kleene(v.or_(a, b)) == max(kleene(a), kleene(b))
 
 
-@pytest.mark.parametrize(("a", "b"), product(TRUTHS, TRUTHS))
+@pytest.mark.parametrize(("a", "b"), list(product(TRUTHS, TRUTHS)))
 def test_de_morgan_and_the_definition_of_xor_hold_with_unknown(a, b):
     assert v.not_(v.and_(a, b)) is v.or_(v.not_(a), v.not_(b))
     assert v.xor(a, b) is v.or_(v.and_(a, v.not_(b)), v.and_(v.not_(a), b))
@@ -272,6 +274,10 @@ def test_timestamps_of_the_store_become_datetimes_also_within_lists_and_maps():
         v.property_of(1, "at")
 
 
+class Colour(IntEnum):
+    RED = 7
+
+
 def test_parameters_are_taken_from_python_and_what_is_no_value_is_refused():
     moment = datetime(2026, 11, 21, 7, 30, tzinfo=UTC)
     given_ = {
@@ -279,17 +285,21 @@ def test_parameters_are_taken_from_python_and_what_is_no_value_is_refused():
         "b": freeze({"c": [moment]}),
         "d": moment.date(),
         "e": moment.replace(tzinfo=None),
+        "f": timedelta(days=1, microseconds=-1),
+        "g": Colour.RED,
+        "h": bytearray(b"x"),
     }
-    taken = v.from_python(given_)
-    assert taken == {"a": [1, 2.5], "b": {"c": [taken["b"]["c"][0]]}, "d": taken["d"], "e": taken["e"]}
+    taken = parameters(given_)
     assert str(taken["b"]["c"][0]) == "2026-11-21T07:30Z"
     assert (str(taken["d"]), str(taken["e"])) == ("2026-11-21", "2026-11-21T07:30")
-    assert v.from_python(timedelta(days=1, microseconds=-1)) == Duration(0, 0, DAY - 1_000)
+    assert taken["f"] == Duration(0, 0, DAY - 1_000)
+    assert (taken["a"], taken["g"], type(taken["g"]), taken["h"]) == ([1, 2.5], 7, int, b"x")
+    assert parameters(taken) == taken
     endless = []
     endless.append(endless)
-    for value in (object(), {1: 2}, 2**63, {"a": {1, 2}}, endless, "\ud800"):
-        with pytest.raises(QueryTypeError):
-            v.from_python(value)
+    for value in (object(), {1: 2}, 2**63, {"a": {1, 2}}, endless, "\ud800", {"\ud800": 1}):
+        with pytest.raises(ArgumentError, match=r"^\$x"):
+            parameters({"x": value})
 
 
 # -- text --------------------------------------------------------------------------------------------------------

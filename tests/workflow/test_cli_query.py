@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shlex
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -181,6 +182,102 @@ def test_bad_input_ends_with_2_and_a_sentence(ask, argv, said):
     assert "Traceback" not in told.err
     error = ask(*argv, "--json", code=2).json["error"]
     assert error["what"]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("100", 100), ("-1.5e3", -1500.0), ("true", True), ("null", None), (' [1, "a"]', [1, "a"]),
+        ('{"a": {"b": 2}}', {"a": {"b": 2}}), ('"17"', "17"), ("17a", "17a"), ("007", "007"), ("", ""),
+        ("nullable", "nullable"), ("2026-01-31", "2026-01-31"), ("a=b", "a=b"), ("é", "é"),
+    ],
+)  # fmt: skip
+def test_a_parameter_is_json_where_it_looks_so_and_else_a_text(ask, text, value):
+    assert ask("query", "RETURN $p AS p", "--param", f"p={text}", "--json").json["rows"] == [[value]]
+
+
+@pytest.mark.parametrize(
+    ("params", "says"),
+    [
+        (["p={a:1"], "--param p:1:2: no JSON"),
+        (["p=[1, 2"], "--param p:1:"),
+        (['p="a'], "--param p:1:1: no JSON"),
+        (['p={"a": 1, "a": 2}'], "'a' stands twice"),
+        (["p=1e999"], "1e999 is too large"),
+        (["p=[-1e999]"], "1e999 is too large"),
+        (["p=NaN"], "NaN is no JSON number"),
+        (["p=-Infinity"], "-Infinity is no JSON number"),
+        (["p=" + "9" * 5_000], "too many digits"),
+        (["p=" + "9" * 30], "beyond 64 bits"),
+        (["p=" + "[" * 100_000], "nests too deeply"),
+        (["p=" + "[" * 400 + "]" * 400], "deep"),
+        (['p="\\ud800"'], "surrogate"),
+        (['p={"\\udfff": 1}'], "surrogate"),
+        (["p=\udc80"], "surrogate"),
+        (["p=1", "p=2"], "'p' is given twice"),
+        (["=1"], "KEY=VALUE"),
+        (["x" * 5_000], "KEY=VALUE"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_a_parameter_that_is_none_is_refused_in_a_sentence(ask, params, says):
+    argv = ["query", "RETURN $p AS p", *(part for param in params for part in ("--param", param))]
+    told = ask(*argv, code=2)
+    assert says in told.err
+    assert told.out == ""
+    assert told.err.count("\n") == 1
+    assert len(told.err) < 400
+    assert ask(*argv, "--json", code=2).json["error"]["fix"]
+
+
+def test_a_query_that_wants_more_than_it_may_names_the_option_that_gives_it(ask):
+    rows = ("query", "UNWIND range(1, 50) AS x RETURN x")
+    assert "--rows N" in ask(*rows, "--rows", "20", code=2).err
+    assert "Limits" not in ask(*rows, "--rows", "20", code=2).err
+    assert ask(*rows, "--rows", "20", "--json", code=2).json["error"]["fix"].endswith("--rows N")
+    assert len(ask(*rows, "--rows", "50", "--json").json["rows"]) == 50
+    forever = "UNWIND range(1, 1000000000) AS x RETURN max(x)"
+    assert "longer than 0.2 s; ask for less (LIMIT), or raise it: --seconds N" in (
+        ask("query", forever, "--seconds", "0.2", code=2).err
+    )
+    held = "UNWIND range(1, 100000) AS x RETURN collect(x)"
+    assert "--values N" in ask("query", held, "--values", "1000", code=2).err
+    assert "--steps N" in ask("query", forever, "--steps", "1000", code=2).err
+    assert "--rows: the limit rows is 0; give a positive number" in ask(*rows, "--rows", "0", code=2).err
+    assert "--seconds" in ask(*rows, "--seconds", "nan", code=2).err
+
+
+def test_a_missing_parameter_is_passed_by_its_option(ask):
+    told = ask("query", "RETURN $least AS x", code=2)
+    assert "the parameter $least was not given; pass --param least=VALUE" in told.err
+    assert "line 1, column 8" in told.err
+
+
+def test_json_stands_behind_the_command(ask):
+    error = ask("--json", "query", "RETURN 1 AS x", code=2).json["error"]
+    assert error["fix"] == "write --json behind the command"
+    assert ask("query", "--json", "RETURN 1 AS x").json["rows"] == [[1]]
+
+
+def test_a_table_has_ids_and_bounds_and_csv_is_whole(ask):
+    text = "MATCH (s:Activity)-[e]-() RETURN s, e, s.nothing AS none ORDER BY id(s), id(e) LIMIT 1"
+    line = ask("query", text, "--run", "d").out.splitlines()[1]
+    assert line.startswith("(charge:Activity:")
+    assert "…  [e" in line
+    assert max(map(len, line.split("  "))) <= 200
+    (row,) = list(csv.reader(io.StringIO(ask("query", text, "--run", "d", "--format", "csv").out)))[1:]
+    assert (row[0][-2:], row[2]) == ("})", "")
+    long = ask("query", "RETURN $t AS t", "--param", "t=" + "x" * 5_000, "--format", "csv").out
+    assert long == "t\n" + "x" * 5_000 + "\n"
+
+
+def test_the_examples_of_the_help_are_queries(ask, folder):
+    told = ask("query", "--help").out
+    examples = [line.strip() for line in told.splitlines() if line.startswith("    itonami query")]
+    assert len(examples) == 6
+    (folder / "slowest.cypher").write_text("MATCH (s:Step) RETURN id(s) ORDER BY s.ended")
+    for example in examples:
+        ask(*(part.replace("order-17", "g") for part in shlex.split(example)[1:]))
 
 
 def test_an_index_that_verify_found_wrong_is_derived_anew(ask, folder):

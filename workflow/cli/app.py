@@ -124,7 +124,9 @@ def _misused(error: Any) -> InvalidValue:
     path = "itonami" if context is None else context.command_path
     what, _, guess = error.format_message().rstrip(".").partition(". Did you mean")
     fix = f"did you mean{guess}" if guess else f"see `{path} --help`"
-    if "--store" in what:
+    if "--json" in what and path == "itonami":
+        fix = "write --json behind the command"
+    elif "--store" in what:
         fix = "write --store PATH before the command"
     where = path.removeprefix("itonami").strip() or "command line"
     return InvalidValue(f"{what[:1].lower()}{what[1:]}", where=where, fix=fix)

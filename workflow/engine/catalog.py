@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-from functools import lru_cache
 from typing import Any
 
 from itonami.graphstore import (
@@ -30,7 +29,7 @@ from itonami.graphstore import (
 )
 from itonami.graphstore.codec import encode
 from itonami.graphstore.evolver import checked_name
-from itonami.rules import RuleSet, parse_rules
+from itonami.rules import RuleSet
 from itonami.workflow.definition import parse_definition
 from itonami.workflow.engine.program import Program
 from itonami.workflow.patterns import RULESET
@@ -109,6 +108,8 @@ class Catalog:
     def rules(self, address: str) -> RuleSet:
         """The rule set of an address, from the store if it is not today's."""
         if address not in self._rules:
+            from itonami.query.pinned import stored_rules
+
             self._rules[address] = stored_rules(self._store, address)
         return self._rules[address]
 
@@ -162,17 +163,3 @@ def _rules_graph(rules: RuleSet) -> Graph:
     header = Node(HEADER, (HEADER,), {"kind": "rules", "address": rules.address.hex()})
     nodes = [Node(rule.name, ("Rule",), {"text": str(rule), "order": n}) for n, rule in enumerate(rules)]
     return Graph().replaced([header, *nodes])
-
-
-@lru_cache(maxsize=16)
-def _rule_set(texts: tuple[str, ...]) -> RuleSet:
-    return RuleSet(rule for text in texts for rule in parse_rules(text))
-
-
-def stored_rules(store: Store, address: str) -> RuleSet:
-    """A rule set from the store, met with its address."""
-    nodes = sorted(store.at(f"rules/{address}").nodes("Rule"), key=lambda node: node.data["order"])
-    rules = _rule_set(tuple(node.data["text"] for node in nodes))
-    if rules.address.hex() != address:
-        raise InvalidValue(f"the stored rule set does not have the address {address}")
-    return rules

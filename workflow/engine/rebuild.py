@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 from itonami.graphstore import HEADER, Corrupt, Graph, Head, NotFound, Store
 from itonami.rules import RewriteError, replay
-from itonami.workflow.engine.catalog import stored_rules
 
 __all__ = ["rebuild"]
 
@@ -20,6 +19,8 @@ def rebuild(store: Store, run: str, progress: Callable[[int], None] | None = Non
     """The head of a run, rebuilt from its events; of a run whose past was pruned, from the first version that was
     kept. Raises `Corrupt` at the first transaction whose reasons do not lead to its recorded delta and root.
     O(events)."""
+    from itonami.query.pinned import stored_rules
+
     graph, head, rules, pruned = Graph(), Head(), None, False
     for number, commit in enumerate(store.entries(run), start=1):
         entry = commit.entry(run)

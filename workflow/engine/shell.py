@@ -41,7 +41,11 @@ from itonami.workflow.engine.timers import Alarm, CallLater, Key, loop_call_late
 
 __all__ = ["Engine"]
 
-INDICES = ((HEADER, "kind"), (HEADER, "status"), (HEADER, "workflow"), ("Effect", "state"), ("Timer", "due"))
+INDICES = (
+    *((HEADER, key) for key in ("kind", "status", "workflow", "started")),
+    ("Effect", "state"),
+    ("Timer", "due"),
+)
 UNFINISHED = ("running", "parked")
 WATCH_INTERVAL_S = 0.05
 DEFAULT_CONCURRENCY = 1_000

@@ -1,0 +1,91 @@
+"""Selections: conditions that are asked of many nodes at once, where a bucket is entered.
+
+    n.key <op> constant        <op> one of = < <= > >=, the constant a literal or a parameter
+
+The other side is the same for every node, and neither side can fail: so a stretch of a bucket is filtered in one go,
+without a row or a call for each of its nodes. The selection of Manegold, Boncz and Kersten (Optimizing Database
+Architecture for the New Bottleneck, VLDB Journal 2000) in what Python has for it, a comprehension.
+
+What the comparisons mean is said in `values.equality`.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from itonami.graphstore.graph import Node
+from itonami.query.cypher.ast import Comparison, Expression, Literal, Parameter, Property, Variable
+from itonami.query.engine.runtime import Evaluate, Row
+from itonami.query.values import (
+    Value,
+    equals,
+    from_store,
+    greater,
+    greater_or_equal,
+    less,
+    less_or_equal,
+)
+
+__all__ = ["STRETCH", "Selection", "selection"]
+
+STRETCH = 1_000
+"""So many nodes are filtered in one go"""
+
+_Compare = Callable[[Value, Value], "bool | None"]
+_PLAIN: dict[_Compare, Callable[[Any, Any], bool]] = {
+    equals: operator.eq,
+    less: operator.lt,
+    less_or_equal: operator.le,
+    greater: operator.gt,
+    greater_or_equal: operator.ge,
+}
+"""Comparisons that hold between values of other types never, and between these as Python has them"""
+_KINDS: dict[type, frozenset[type]] = {
+    int: frozenset((int, float)),
+    float: frozenset((int, float)),
+    str: frozenset((str,)),
+    bool: frozenset((bool,)),
+}
+_FROM_LEFT: dict[str, _Compare] = {
+    "=": equals, "<": less, "<=": less_or_equal, ">": greater, ">=": greater_or_equal,
+}  # fmt: skip
+_FROM_RIGHT: dict[str, _Compare] = {
+    "=": equals, ">": less, ">=": less_or_equal, "<": greater, "<=": greater_or_equal,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """One condition on a property."""
+
+    key: str
+    compare: _Compare
+    value: Evaluate
+
+    def kept(self, nodes: Sequence[Node], row: Row) -> list[Node]:
+        """The nodes for which it is true."""
+        key, compare, value = self.key, self.compare, self.value(row)
+        kinds = _KINDS.get(type(value))
+        if kinds is None:
+            return [node for node in nodes if compare(from_store(node.data.get(key)), value) is True]
+        plain = _PLAIN[compare]
+        return [node for node in nodes if type(found := node.data.get(key)) in kinds and plain(found, value)]
+
+
+def selection(node: Expression, vertex: str, evaluate: Callable[[Expression], Evaluate]) -> Selection | None:
+    """A condition on a vertex as a selection; None where it is none."""
+    if not isinstance(node, Comparison) or len(node.operators) != 1:
+        return None
+    (name,), (left, right) = node.operators, node.operands
+    for one, other, table in ((left, right, _FROM_LEFT), (right, left, _FROM_RIGHT)):
+        if (
+            isinstance(one, Property)
+            and one.subject == Variable(vertex)
+            and isinstance(other, Literal | Parameter)
+            and name in table
+        ):
+            return Selection(one.key, table[name], evaluate(other))
+    return None

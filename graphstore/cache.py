@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import TypeVar
 
 from itonami.graphstore.backend import Backend, Reading
@@ -25,7 +26,7 @@ from itonami.graphstore.secondary import Pair
 from itonami.graphstore.shelf import Shelf
 from itonami.graphstore.trie import Tree
 
-__all__ = ["Cache", "Present"]
+__all__ = ["Cache", "Present", "Trees"]
 
 CACHED_PLACES = 65_536
 CACHED_GRAPHS = 1_024
@@ -34,6 +35,9 @@ RELATED_GRAPHS = 128
 RELATED_VERSIONS = 8
 """Of so many graphs, so many versions each have their lookups remembered. Those of a version cost up to 20 KB for each
 element in which it differs from others, and a list of all nodes for each label that is asked for in order."""
+
+Trees = dict[tuple[bytes, int], Tree]
+"""Tries that are on disk, by the graph's number and TxId"""
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -67,6 +71,17 @@ class _Relatives:
         self._cache.join(self._number, self._tx, graph)
 
 
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """What LMDB's transaction `id` will bring, if it is ours: its last leaf tells."""
+
+    id: int
+    present: Present
+    leaf: tuple[bytes, bytes] | None
+    places: dict[str, Place]
+    graphs: dict[str, Graph]
+
+
 class Cache:
     """Heads and graphs of one store, read through given transactions. Safe to use from any thread."""
 
@@ -80,7 +95,9 @@ class Cache:
         self._graphs: OrderedDict[tuple[bytes, int], Graph] = OrderedDict()
         self._trees: OrderedDict[tuple[bytes, int], Tree] = OrderedDict()
         self._related: OrderedDict[bytes, OrderedDict[int, Graph]] = OrderedDict()
+        self._newest: OrderedDict[bytes, tuple[int, Tree]] = OrderedDict()
         self._sweeps: int | None = None
+        self._expected: _Expected | None = None
         self.synced = -1
         """LMDB's transaction that all below belongs to; -1 when nothing was read yet"""
         self.present = Present()
@@ -92,7 +109,7 @@ class Cache:
     def catch_up(self, txn: Reading, seen: int) -> None:
         """See what other processes did up to LMDB's transaction `seen`. Usually nothing."""
         with self._lock:
-            if seen <= self.synced:
+            if seen <= self.synced or self._came_true(txn, seen):
                 return
             self._places.clear()
             tx, time = self._ledger.last(txn)
@@ -104,6 +121,7 @@ class Cache:
                 self._sweeps = sweeps
                 self._graphs.clear()
                 self._trees.clear()
+                self._newest.clear()
             self.synced = seen
 
     def place(self, txn: Reading, graph: str) -> Place | None:
@@ -117,19 +135,55 @@ class Cache:
             kept = self._places.get(graph) if self.synced == seen else None
         return kept or self._ledger.place(txn, graph)
 
+    def head(self, graph: str, seen: int) -> tuple[int, Graph] | None:
+        """The version and value of a graph's head, if both are remembered as of LMDB's transaction `seen`: no
+        transaction is needed to know that they still stand."""
+        with self._lock:
+            place = self._places.get(graph) if self.synced == seen else None
+            kept = None if place is None else self._graphs.get((place.number, place.tx))
+        return None if place is None or kept is None else (place.version, kept)
+
     def standing(self, txn: Reading, graph: str) -> Place | None:
         """`place` inside a write transaction, whose own number is not committed yet."""
         return self._places.get(graph) or self._ledger.place(txn, graph)
 
-    def advance(self, synced: int, present: Present, places: dict[str, Place]) -> None:
-        """This process committed, durably: now, and not before, may others hear of it."""
+    def expect(
+        self, txn: Reading, present: Present, places: dict[str, Place], graphs: dict[str, Graph]
+    ) -> None:
+        """Said inside a write transaction, last: what will stand when it is committed. Readers may see it before the
+        committing thread runs again; they need not read anew what is known."""
+        self._expected = _Expected(txn.id(), present, txn.last("log"), places, graphs)
+
+    def _came_true(self, txn: Reading, seen: int) -> bool:
+        """Whether what is new is the commit that was expected, and nothing else."""
+        due = self._expected
+        if due is None or not self.synced + 1 == due.id == seen or txn.last("log") != due.leaf:
+            return False
+        self._adopt(due)
+        return True
+
+    def _adopt(self, due: _Expected) -> None:
+        self.present = due.present
+        self._places.update(due.places)
+        _trim(self._places, CACHED_PLACES)
+        for graph, value in due.graphs.items():
+            place = due.places[graph]
+            self._graphs[place.number, place.tx] = value
+        _trim(self._graphs, CACHED_GRAPHS)
+        self.synced = due.id  # last: whoever is interrupted before it reads all anew
+
+    def advance(self, id: int) -> None:
+        """This process committed what was expected, durably, as LMDB's transaction `id`: now, and not before, may
+        others hear of it."""
         with self._lock:
-            if synced <= self.synced:
-                return  # a reader has seen this and more already
-            self.present = present
-            self._places.update(places)
-            _trim(self._places, CACHED_PLACES)
-            self.synced = synced  # last: whoever is interrupted before it reads all anew
+            due, self._expected = self._expected, None
+            if due is None or due.id != id:
+                return
+            if id > self.synced:  # else a reader has seen this, or more, already
+                self._adopt(due)
+        for graph, value in due.graphs.items():
+            place = due.places[graph]
+            value.relate(_Relatives(self, place.number, place.tx))
 
     def graph(self, txn: Reading, graph: str, tx: int) -> Graph:
         """The graph at the version that transaction `tx` made. Fewer than `snapshot_every` deltas, if not kept."""
@@ -178,16 +232,25 @@ class Cache:
         """A trie that is on disk, with its locations; as much of it in memory as was read or written before."""
         if not root.location:
             return None
-        kept = self._trees.get((number, root.tx))
+        tx, kept = self._newest.get(number, (0, None))
+        if tx != root.tx:
+            kept = self._trees.get((number, root.tx))
         if kept is None:
             kept = self._shelf.load(root.location, root.root)
-            self.keep_tree(number, root.tx, kept)
+            self.keep_trees({(number, root.tx): kept})
         return kept
 
-    def keep_tree(self, number: bytes, tx: int, tree: Tree) -> None:
-        """Remember a trie that is on disk now."""
+    def keep_trees(self, trees: Trees) -> None:
+        """Remember tries that are on disk now: of each graph the newest, against which the next will be saved, and the
+        last few of all."""
         with self._lock:
-            self._trees[number, tx] = tree
+            for (number, tx), tree in trees.items():
+                if tx >= self._newest.get(number, (0, None))[0]:
+                    self._newest[number] = tx, tree
+                    self._newest.move_to_end(number)
+                else:
+                    self._trees[number, tx] = tree
+            _trim(self._newest, CACHED_GRAPHS)
             _trim(self._trees, CACHED_TREES)
 
     def _replayed(self, txn: Reading, graph: str, number: bytes, tx: int) -> Graph:

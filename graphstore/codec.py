@@ -39,6 +39,7 @@ __all__ = [
     "Value",
     "address",
     "array",
+    "ascii_text",
     "byte_string",
     "decode",
     "encode",
@@ -204,6 +205,11 @@ def _put(value: Value, out: list[bytes], depth: int) -> None:
                 fix="use null, booleans, numbers, text, bytes, aware datetimes, lists and maps with text keys",
             )
         out.append(encoder(value))
+
+
+def ascii_text(text: str) -> bytes:
+    """The encoding of a text of fewer than 256 ASCII characters. 0.2 us, and nothing is remembered of it."""
+    return _TEXT_HEADS[len(text)] + text.encode()
 
 
 def byte_string(data: bytes) -> bytes:

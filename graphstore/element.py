@@ -95,6 +95,22 @@ class _Element:
         return hash(self.record)
 
 
+_MOST_SETS = 4_096
+_sets: dict[frozenset[str], frozenset[str]] = {}
+
+
+def _one_set(labels: Iterable[str]) -> frozenset[str]:
+    """The set of these labels, the same object for the same labels: most nodes of a graph are of a few sorts, and a set
+    takes 200 bytes, and the time of Python's collector."""
+    made = frozenset(labels)
+    found = _sets.get(made)
+    if found is None:
+        found = made
+        if len(_sets) < _MOST_SETS:
+            _sets[made] = made
+    return found
+
+
 class Node(_Element):
     """A node: `id`, `labels`, properties by `node[key]`."""
 
@@ -104,7 +120,7 @@ class Node(_Element):
 
     def __init__(self, id: str, labels: Iterable[str] = (), data: dict[str, Value] | None = None) -> None:
         self.id = id
-        self.labels = labels if type(labels) is frozenset else frozenset(labels)
+        self.labels = _one_set(labels)
         self.data = {} if data is None else data
         self._record = None
 

@@ -46,9 +46,9 @@ class Evolver:
         self._sealed = False
         self._nodes: dict[str, Node | None] = {}
         self._edges: dict[str, Edge | None] = {}
-        self._edges_before: dict[
-            str, Edge | None
-        ] = {}  # what was there: known when it is edited, not searched for
+        # what was there: known when it is edited, not searched for again
+        self._nodes_before: dict[str, Node | None] = {}
+        self._edges_before: dict[str, Edge | None] = {}
 
     # -- reading -------------------------------------------------------------------------------------------
 
@@ -124,7 +124,7 @@ class Evolver:
         for label in labels:
             checked_name(label, "label")
         labels = (*labels, HEADER) if node_id == HEADER else labels  # so that indices of headers find it
-        self._nodes[node_id] = Node(node_id, labels, _properties(properties, props))
+        self._put_node(node_id, Node(node_id, labels, _properties(properties, props)), None)
         return node_id
 
     def add_edge(
@@ -162,7 +162,8 @@ class Evolver:
         node = self.node(id)
         added = {checked_name(label, "label") for label in add}
         kept = {HEADER} if id == HEADER else set()
-        self._nodes[id] = Node(id, (node.labels - (set(remove) - kept)) | added | kept, node.data)
+        labels = (node.labels - (set(remove) - kept)) | added | kept
+        self._put_node(id, Node(id, labels, node.data), node)
 
     def remove_edge(self, id: str) -> None:
         """Remove an edge."""
@@ -171,7 +172,7 @@ class Evolver:
     def remove_node(self, id: str, detach: bool = False) -> None:
         """Remove a node; edges at it are an error, or go too with `detach`."""
         self._check_open()
-        self.node(id)
+        node = self.node(id)
         edges = {edge.id: edge for edge in (*self.out(id), *self.into(id))}
         if edges and not detach:
             raise InvalidValue(
@@ -179,18 +180,24 @@ class Evolver:
             )
         for edge_id, edge in edges.items():
             self._put_edge(edge_id, None, edge)
-        self._nodes[id] = None
+        self._put_node(id, None, node)
 
     def _set(self, id: str, change: Callable[[dict[str, Value]], dict[str, Value]]) -> None:
         self._check_open()
         node = self.find(id)
         if node is not None:
-            self._nodes[id] = Node(id, node.labels, change(node.data))
+            self._put_node(id, Node(id, node.labels, change(node.data)), node)
             return
         edge = self._find_edge(id)
         if edge is None:
             raise NotFound(f"no node or edge {id!r}", where="graph")
         self._put_edge(id, Edge(id, edge.source, edge.label, edge.target, change(edge.data)), edge)
+
+    def _put_node(self, id: str, node: Node | None, before: Node | None) -> None:
+        """Journal a node; `before` is what stood there until now."""
+        if id not in self._nodes:
+            self._nodes_before[id] = before
+        self._nodes[id] = node
 
     def _put_edge(self, id: str, edge: Edge | None, before: Edge | None) -> None:
         """Journal an edge; `before` is what stood there until now."""
@@ -205,10 +212,9 @@ class Evolver:
     # -- the result ----------------------------------------------------------------------------------------
 
     def delta(self) -> Delta:
-        """The net change so far. O(k log n) for k touched elements."""
-        find = self._base.find
+        """The net change so far. O(k log k) for k touched elements."""
         return Delta.of(
-            {id: (find(id), node) for id, node in self._nodes.items()},
+            {id: (self._nodes_before[id], node) for id, node in self._nodes.items()},
             {id: (self._edges_before[id], edge) for id, edge in self._edges.items()},
         )
 
@@ -216,7 +222,7 @@ class Evolver:
         """The graph as edited so far. O(k log n)."""
         drops: list[Node | Edge] = []
         for id, node in self._nodes.items():
-            if (old := self._base.find(id)) is not None and node is None:
+            if node is None and (old := self._nodes_before[id]) is not None:
                 drops.append(old)
         for id, edge in self._edges.items():
             was = self._edges_before[id]

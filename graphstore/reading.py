@@ -151,6 +151,9 @@ class Reader:
 
     def checkout(self, graph: str) -> tuple[int, Graph]:
         """The version number and value of a graph's head; (0, the empty graph) when there is none."""
+        known = self._cache.head(graph, self._backend.last_id())
+        if known is not None:
+            return known
         with self._backend.read() as txn:
             place = self._cache.place(txn, graph)
             return (0, Graph()) if place is None else (place.version, self._cache.graph(txn, graph, place.tx))

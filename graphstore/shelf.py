@@ -24,7 +24,7 @@ from typing import Any, Protocol
 from blake3 import blake3
 
 from itonami.graphstore.backend import Reading, Writing
-from itonami.graphstore.codec import PAYLOAD_MARK, Value, address, array, byte_string, encode, load, reference
+from itonami.graphstore.codec import PAYLOAD_MARK, Value, address, array, byte_string, load, reference
 from itonami.graphstore.element import item_of
 from itonami.graphstore.errors import Corrupt
 from itonami.graphstore.graph import Graph
@@ -203,8 +203,14 @@ class Save:
             children[former.path[len(present.path)]] = former
         else:
             self._drop(former)
-        twins = {n: self.twin(present.children.get(n), was) for n, was in sorted(children.items())}
-        return self._branch(present, {n: twin for n, twin in twins.items() if twin is not None})
+        twins: dict[str, Subtree] = {}
+        for nibble, was in sorted(children.items()):
+            now = present.children.get(nibble)
+            if was is not None and now is not None and now.hash == was.hash:
+                twins[nibble] = was
+            elif (twin := self.twin(now, was)) is not None:
+                twins[nibble] = twin
+        return self._branch(present, twins)
 
     def _descended(self, former: Branch, nibble: str) -> Leaf | Branch | None:
         """The child of an old branch under which the new node lies; the branch and its other children are stale."""
@@ -242,10 +248,11 @@ class Save:
 
     def _branch(self, branch: Branch, children: dict[str, Subtree]) -> Branch:
         locations = b"".join(
-            (child.location or 0).to_bytes(LOCATION_BYTES, "big") for child in children.values()
+            [(child.location or 0).to_bytes(LOCATION_BYTES, "big") for child in children.values()]
         )
-        bitmap = sum(1 << NIBBLES.index(nibble) for nibble in children)
-        data = encode([branch.path, bitmap, b"".join(child.hash for child in children.values()), locations])
+        data = (
+            b"\x84" + branch.encoded[1:] + byte_string(locations)
+        )  # an array of four: the three, and one more
         return Branch(branch.path, children, self._put(data), branch.hash)
 
     def _put(self, data: bytes) -> int:

@@ -50,8 +50,11 @@ class Snapshots:
         later = self._ledger.root_after(txn, number, tx)
         txn.put("roots", number + u64(tx), u64(0 if twin is None else twin.location or 0) + graph.root)
         if later is None:
-            for location in job.stale:
-                owner, made = maker(txn, location)
+            low = high = made = 0  # nodes that were written together tend to go together
+            owner = b""
+            for location in sorted(job.stale):
+                if not low <= location < high:
+                    low, high, owner, made = maker(txn, location)
                 if owner == number:
                     txn.put("stale", number + u64(tx) + u64(location), u64(made))
         else:  # saved after the fact: the next saved version does not know of these nodes
@@ -66,9 +69,14 @@ def next_location(txn: Reading) -> int:
     return 1 if found is None else to_int(found[0]) + to_int(found[1][16:])
 
 
-def maker(txn: Reading, location: int) -> tuple[bytes, int]:
-    """The graph that wrote a node, by number, and the version it wrote it for."""
+def maker(txn: Reading, location: int) -> tuple[int, int, bytes, int]:
+    """Who wrote a node: the locations it was written among, first and one beyond the last; the graph, by number, and
+    the version it was written for."""
     found = txn.floor("saves", u64(location))
-    if found is None or location >= to_int(found[0]) + to_int(found[1][16:]):
+    low = high = 0
+    if found is not None:
+        low = to_int(found[0])
+        high = low + to_int(found[1][16:])
+    if found is None or location >= high:
         raise Corrupt(f"nothing says who wrote trie node {location}")
-    return found[1][:8], to_int(found[1][8:16])
+    return low, high, found[1][:8], to_int(found[1][8:16])

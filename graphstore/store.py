@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from itonami.graphstore.backend import Backend, Writing
+from itonami.graphstore.cache import Trees
 from itonami.graphstore.codec import Value, normalise
 from itonami.graphstore.committer import Committer, Outcome, Tell
 from itonami.graphstore.delta import EMPTY, Delta
@@ -44,7 +45,6 @@ from itonami.graphstore.records import Event, Version
 from itonami.graphstore.secondary import Pair, entries_of, pair_prefix
 from itonami.graphstore.snapshots import Snapshots
 from itonami.graphstore.transaction import Transaction
-from itonami.graphstore.trie import Tree
 from itonami.graphstore.write import OnConflict, Write
 from itonami.graphstore.writer import Writer
 
@@ -77,7 +77,7 @@ class Store(Reader):
         super().__init__(backend, told)
         self._observe = told
         with backend.read() as txn:
-            every = snapshot_every or self._ledger.whole(txn, "snapshot_every")
+            every = snapshot_every or int(self._ledger.setting(txn, "snapshot_every") or SNAPSHOT_EVERY)
         self._snapshots = Snapshots(self._ledger, self._shelf)
         self._writer = Writer(
             backend,
@@ -327,14 +327,14 @@ class Store(Reader):
         parsed = parse_point(point)
 
         def put(txn: Writing) -> int:
-            tx = self._ledger.resolve(txn, graph, parsed)
-            number = self._ledger.number(txn, graph)
-            assert number is not None
-            self._saved(txn, graph, number, tx)
+            tx, number = self._save(txn, graph, parsed, trees)
             txn.put("tags", number + key, u64(tx))
             return tx
 
-        return self._version_of(graph, self._backend.write(put))
+        trees: Trees = {}
+        tx = self._backend.write(put)
+        self._cache.keep_trees(trees)
+        return self._version_of(graph, tx)
 
     def untag(self, graph: str, name: str) -> None:
         """Forget a name, else `NotFound`."""
@@ -350,22 +350,26 @@ class Store(Reader):
         """Save the trie of a version, so that it is read without replay."""
         parsed = parse_point(point)
 
-        def save(txn: Writing) -> int:
-            tx = self._ledger.resolve(txn, graph, parsed)
-            number = self._ledger.number(txn, graph)
-            assert number is not None
-            self._saved(txn, graph, number, tx)
-            return tx
-
-        return self._version_of(graph, self._backend.write(save))
+        trees: Trees = {}
+        tx, _ = self._backend.write(lambda txn: self._save(txn, graph, parsed, trees))
+        self._cache.keep_trees(trees)
+        return self._version_of(graph, tx)
 
     def _version_of(self, graph: str, tx: int) -> Version:
         commit = self.commit_of(tx)
         return Version.of(commit, commit.entry(graph))
 
-    def _saved(self, txn: Writing, graph: str, number: bytes, tx: int) -> None:
-        trees: dict[tuple[bytes, int], Tree] = {}  # not remembered: the transaction may fail
+    def _save(self, txn: Writing, graph: str, point: Any, trees: Trees) -> tuple[int, bytes]:
+        """Have the trie of a version on disk; its TxId and the graph's number."""
+        trees.clear()  # of an attempt that met a full map
+        tx = self._ledger.resolve(txn, graph, point)
+        number = self._ledger.number(txn, graph)
+        assert number is not None
         self._writer.keep(txn, trees, graph, number, tx)
+        return tx, number
+
+    def _saved(self, txn: Writing, graph: str, number: bytes, tx: int) -> None:
+        self._writer.keep(txn, {}, graph, number, tx)  # not remembered: the transaction may fail
 
     def declare_index(self, label: str, key: str) -> None:
         """Keep an index over the values of `key` of nodes labelled `label`, in the heads of all graphs."""

@@ -21,7 +21,7 @@ from typing import Any, Protocol, Union
 
 from blake3 import blake3
 
-from itonami.graphstore.codec import array, byte_string, encode
+from itonami.graphstore.codec import ascii_text, byte_string, encode
 from itonami.graphstore.errors import InvalidValue
 
 __all__ = [
@@ -73,7 +73,7 @@ class Leaf:
 
     @property
     def encoded(self) -> bytes:
-        return array(byte_string(bytes.fromhex(self.path)), byte_string(self.item.record))
+        return b"\x82" + byte_string(bytes.fromhex(self.path)) + byte_string(self.item.record)
 
     @property
     def hash(self) -> bytes:
@@ -101,8 +101,9 @@ class Branch:
 
     @property
     def encoded(self) -> bytes:
-        hashes = b"".join([child._hash or child.hash for child in self.children.values()])
-        return array(encode(self.path), _bitmap("".join(self.children)), byte_string(hashes))
+        children = self.children
+        hashes = b"".join([child._hash or child.hash for child in children.values()])
+        return b"\x83" + ascii_text(self.path) + _bitmap("".join(children)) + byte_string(hashes)
 
     @property
     def hash(self) -> bytes:

@@ -320,7 +320,7 @@ class _Audit:
         for key, made in txn.scan("stale"):
             location = to_int(key[16:])
             stale[location] = key[:8], to_int(made), to_int(key[8:16])
-            if maker(txn, location) != stale[location][:2]:
+            if maker(txn, location)[2:] != stale[location][:2]:
                 self.find(f"trie node {location} is marked stale by a graph or version that did not write it")
         roots = [
             (key[:8], Root(to_int(key[8:]), to_int(value[:8]), value[8:])) for key, value in txn.scan("roots")

@@ -17,7 +17,7 @@ from time import perf_counter
 
 from itonami.graphstore import merkle
 from itonami.graphstore.backend import Backend, Reading, Writing
-from itonami.graphstore.cache import Cache, Present
+from itonami.graphstore.cache import Cache, Present, Trees
 from itonami.graphstore.committer import Outcome
 from itonami.graphstore.errors import Conflict, InvalidValue, ItonamiError, NotFound, VersionPruned
 from itonami.graphstore.graph import Graph
@@ -26,7 +26,6 @@ from itonami.graphstore.metrics import Observe
 from itonami.graphstore.records import encode_record, microseconds, moment
 from itonami.graphstore.secondary import Entries, Pair, entries_of, moved
 from itonami.graphstore.snapshots import Snapshots
-from itonami.graphstore.trie import Tree
 from itonami.graphstore.write import Attempt, Rebased, Write, check_size, versions_of
 
 __all__ = ["Writer"]
@@ -43,7 +42,7 @@ class _Batch:
     present: Present
     places: dict[str, Place] = field(default_factory=dict)
     graphs: dict[str, Graph] = field(default_factory=dict)
-    trees: dict[tuple[bytes, int], Tree] = field(default_factory=dict)
+    trees: Trees = field(default_factory=dict)
     saved: set[str] = field(default_factory=set)
     outcomes: list[Outcome] = field(default_factory=list)
     conflicts: int = 0
@@ -107,12 +106,9 @@ class Writer:
         began = perf_counter()
         batch = self._backend.write(lambda txn: self._batch(txn, requests))
         if batch.places:  # LMDB does not count a transaction that wrote nothing
-            self._cache.advance(batch.id, batch.present, batch.places)
-            for key, tree in batch.trees.items():
-                self._cache.keep_tree(*key, tree)
+            self._cache.advance(batch.id)
+            self._cache.keep_trees(batch.trees)
             self._saved |= batch.saved
-            for graph, value in batch.graphs.items():
-                self._cache.keep(batch.places[graph].number, batch.places[graph].tx, value)
         ended = perf_counter()
         self._observe("batch_size", len(requests))
         self._observe("commit_seconds", ended - began)
@@ -146,6 +142,8 @@ class Writer:
                 continue
             self._put(batch, writes, places)
             batch.outcomes.append(versions_of(batch.present.tx, moment(batch.present.time), writes))
+        if batch.places:
+            self._cache.expect(txn, batch.present, batch.places, batch.graphs)
         batch.ended = perf_counter()
         return batch
 
@@ -255,17 +253,13 @@ class Writer:
             self.keep(batch.txn, batch.trees, graph, number, tx)
             batch.txn.put("pins", number + u64(tx), b"")
 
-    def keep(
-        self, txn: Writing, trees: dict[tuple[bytes, int], Tree], graph: str, number: bytes, tx: int
-    ) -> None:
+    def keep(self, txn: Writing, trees: Trees, graph: str, number: bytes, tx: int) -> None:
         """Save the trie of a version unless it is on disk already."""
         found = self._ledger.root_at(txn, number, tx)
         if found is None or found.tx != tx:
             self.save(txn, trees, number, tx, self._cache.graph(txn, graph, tx))
 
-    def save(
-        self, txn: Writing, trees: dict[tuple[bytes, int], Tree], number: bytes, tx: int, graph: Graph
-    ) -> None:
+    def save(self, txn: Writing, trees: Trees, number: bytes, tx: int, graph: Graph) -> None:
         """Save the trie of a version against the nearest one before it; it joins `trees`, to be remembered if the
         transaction commits."""
         before = self._snapshots.before(txn, number, tx)

@@ -131,7 +131,7 @@ async def test_a_function_that_outlives_its_timeout_is_asked_to_stop_and_not_hea
         return {"too": "late"}
 
     async with house.engine(hang) as engine:
-        run = await engine.start(flow(act("hang", timeout=5, retry_policy=ONCE)))
+        run = await engine.start(flow(act("hang", timeout=250, retry_policy=ONCE)))
         with pytest.raises(RunEnded):
             await run.result()
         assert await asyncio.to_thread(asked.wait, 20)

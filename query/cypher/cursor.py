@@ -108,7 +108,7 @@ class Cursor:
     def _too_deep(self) -> LimitExceeded:
         """Whichever it is: brackets in brackets, or operator after operator."""
         brackets = sum(start < self.index < end for start, end in self._closing.items())
-        if brackets > MAX_DEPTH // 2:
+        if brackets > MAX_DEPTH // 8:
             return too_deep(self.text, self.at)
         return LimitExceeded(
             "the chain of operators is too long here",

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import takewhile
 from typing import Any
 
 from itonami.query.cypher.ast import (
@@ -48,6 +47,7 @@ from itonami.query.engine.procedures import Procedure, Procedures
 from itonami.query.engine.runtime import HERE, RUNTIME, Evaluate, Row, Runtime, Stage, chained
 from itonami.query.engine.scope import Binding, Frame, Scope
 from itonami.query.engine.subqueries import SubqueryRun, opened
+from itonami.query.functions import FUNCTIONS
 from itonami.query.values import Value, group_key
 
 __all__ = ["ClauseCompiler"]
@@ -161,14 +161,17 @@ class ClauseCompiler(PointCompiler):
     def _range(self, source: FunctionCall, scope: Scope) -> Callable[[Row], Iterable[Value]]:
         """range() unwound: the numbers themselves, however many; what is wrong with it the function says."""
         numbers = [self.compile(argument, scope) for argument in source.arguments]
-        evaluate = self.compile(source, scope)
+        text, at = self.text, source.at
 
         def items(row: Row) -> Iterable[Value]:
-            first, last, *step = (number(row) for number in numbers)
+            first, last, *step = values = [number(row) for number in numbers]
             by = step[0] if step else 1
-            if not (type(first) is type(last) is type(by) is int) or by == 0:
-                return evaluate(row) or ()
-            return range(first, last + (1 if by > 0 else -1), by)
+            if type(first) is type(last) is type(by) is int and by != 0:
+                return range(first, last + (1 if by > 0 else -1), by)
+            try:
+                return FUNCTIONS["range"](row[RUNTIME].context, values) or ()
+            except QueryError as error:
+                raise placed(error, text, at) from None
 
         return items
 
@@ -261,12 +264,13 @@ class ClauseCompiler(PointCompiler):
 
 
 def _arguments(given: Sequence[Evaluate], more: Sequence[str]) -> Callable[[Row], list[Value]]:
-    """A call's arguments in a row: those given, and parameters of the names of `more` as far as there are such."""
+    """A call's arguments in a row: those given, and the parameters of the names of `more` up to the last that is there;
+    null stands for those between that are not."""
 
     def run(row: Row) -> list[Value]:
         params = row[RUNTIME].params
-        there = takewhile(params.__contains__, more)
-        return [*(argument(row) for argument in given), *(params[name] for name in there)]
+        last = max((place for place, name in enumerate(more, 1) if name in params), default=0)
+        return [*(argument(row) for argument in given), *(params.get(name) for name in more[:last])]
 
     return run
 

@@ -45,7 +45,7 @@ from itonami.query.cypher.ast import (
     Unary,
     Variable,
 )
-from itonami.query.cypher.errors import QueryError
+from itonami.query.cypher.errors import LimitExceeded, QueryError
 from itonami.query.engine.limits import CHARACTERS, COMPOSITE
 from itonami.query.engine.place import placed
 from itonami.query.engine.runtime import RUNTIME, Condition, Evaluate, Row
@@ -85,13 +85,14 @@ _BINARY: dict[str, Callable[[Value, Value], Value]] = {
     "/": divide,
     "%": modulo,
     "^": power,
-    "IN": contained,
     "STARTS WITH": starts_with,
     "ENDS WITH": ends_with,
     "CONTAINS": contains,
     "=~": matches,
 }
 _TRUTHS = (Comparison, Logic, Not, IsNull, LabelTest, Quantifier, PatternPredicate, Subquery)
+MAX_COMPILED = 1_000_000
+"""So many expressions are compiled: none of the longest query is more than a few times"""
 _SHORT_TEXT = 64
 _LONG = 4_096
 
@@ -152,9 +153,15 @@ class ExpressionCompiler:
         self.frame = frame
         self.parameters: set[str] = set()
         self.reads_default = False
+        self._compiled = 0
 
     def compile(self, node: Expression, scope: Scope) -> Evaluate:
         """The closure that evaluates an expression."""
+        self._compiled += 1
+        if self._compiled > MAX_COMPILED:
+            raise LimitExceeded(
+                "the query is too large to be compiled", detail="LimitExceeded", fix="split it"
+            )
         if scope.known and node in scope.known:
             slot = scope.known[node]
             return lambda row: row[slot]
@@ -292,11 +299,9 @@ class ExpressionCompiler:
         return run
 
     def _binary(self, node: Binary, scope: Scope) -> Evaluate:
-        evaluate = self._two(_BINARY[node.operator], node.left, node.right, scope, node.at)
-        if node.operator == "+":
-            return lambda row: _joined(row, evaluate(row))
         if node.operator != "IN":
-            return evaluate
+            evaluate = self._two(_BINARY[node.operator], node.left, node.right, scope, node.at)
+            return (lambda row: _joined(row, evaluate(row))) if node.operator == "+" else evaluate
         left, right = self.compile(node.left, scope), self.compile(node.right, scope)
         text, at = self.text, node.at
 

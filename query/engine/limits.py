@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from itonami.query.cypher.errors import ArgumentError, LimitExceeded
+from itonami.query.path import Path
 
 __all__ = ["COMPOSITE", "KEY", "ROW", "Holding", "Limits", "Meter", "weight"]
 
@@ -158,8 +159,13 @@ def _exceeded(what: str, limit: str) -> LimitExceeded:
     return error
 
 
-COMPOSITE = frozenset((list, dict))
+COMPOSITE = frozenset((list, dict, Path))
 _TEXTS = frozenset((str, bytes))
+_PARTS: dict[type, Callable[[Any], Any]] = {
+    list: lambda items: items,
+    dict: lambda entries: entries.values(),
+    Path: lambda path: (*path.nodes, *path.relationships),
+}
 
 
 def weight(value: Any, most: int) -> int:
@@ -176,8 +182,8 @@ def weight(value: Any, most: int) -> int:
         if kind in _TEXTS:
             total += len(part) // CHARACTERS
         elif kind in COMPOSITE:
-            items = part if kind is list else part.values()
+            items = _PARTS[kind](part)
             rest = [item for item in items if type(item) in COMPOSITE or type(item) in _TEXTS]
-            total += len(part) - len(rest)
+            total += len(items) - len(rest)
             parts += rest
     return total

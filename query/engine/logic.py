@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from itonami.query.cypher.ast import Comparison, Expression, Logic, Not
+from itonami.query.cypher.ast import Comparison, Logic, Not
 from itonami.query.engine.expressions import ExpressionCompiler, read
 from itonami.query.engine.limits import COMPOSITE
 from itonami.query.engine.runtime import RUNTIME, Condition, Evaluate, Row
@@ -45,22 +45,10 @@ class LogicCompiler(ExpressionCompiler):
     """Compiles what gives truth values of values and of truth values."""
 
     def _comparison(self, node: Comparison, scope: Scope) -> Evaluate:
-        pairs = [
-            self._pair(name, left, right, scope)
-            for name, left, right in zip(node.operators, node.operands, node.operands[1:], strict=False)
-        ]
-        return pairs[0] if len(pairs) == 1 else _all_of(pairs)
-
-    def _pair(
-        self,
-        name: str,
-        left: Expression,
-        right: Expression,
-        scope: Scope,
-    ) -> Evaluate:
-        """One comparison; what has parts, or is long, is counted."""
-        first, second = self.compile(left, scope), self.compile(right, scope)
-        general, plain = _COMPARE[name]
+        """Comparisons; what has parts, or is long, is counted. In a chain each operand is evaluated once at most."""
+        first, *others = (self.compile(operand, scope) for operand in node.operands)
+        general, plain = _COMPARE[node.operators[0]]
+        second = others[0]
 
         def run(row: Row) -> bool | None:
             a, b = first(row), second(row)
@@ -71,7 +59,23 @@ class LogicCompiler(ExpressionCompiler):
                 row[RUNTIME].meter.compare(a)
             return general(read(row, a), b)
 
-        return run
+        def run_chain(row: Row) -> bool | None:
+            answer: bool | None = True
+            left = first(row)
+            for (compare, _), operand in steps:
+                row[RUNTIME].meter.compare(left)
+                right = operand(row)
+                holds = compare(read(row, left), right)
+                if holds is False:
+                    return False
+                answer = holds if holds is None else answer
+                left = right
+            return answer
+
+        if len(others) == 1:
+            return run
+        steps = [(_COMPARE[name], operand) for name, operand in zip(node.operators, others, strict=True)]
+        return run_chain
 
     def _logic(self, node: Logic, scope: Scope) -> Evaluate:
         operands = [self.condition(operand, scope) for operand in node.operands]

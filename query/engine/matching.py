@@ -12,6 +12,7 @@ Only the joining of moves may live here: what they do is in `moves` and `steps`,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 
 from itonami.query.cypher.ast import Binary, Comparison, Expression
 from itonami.query.cypher.printed import condition_text, together
@@ -28,7 +29,7 @@ from itonami.query.engine.moves import (
     trail,
     walk,
 )
-from itonami.query.engine.pattern import Condition, Link, PatternGraph
+from itonami.query.engine.pattern import Condition, Link, PatternGraph, searches
 from itonami.query.engine.planning import Across, Ends, Enter, Move, Walk, ordered
 from itonami.query.engine.runtime import Condition as Holds
 from itonami.query.engine.runtime import Evaluate, Runtime, Stage
@@ -57,7 +58,7 @@ class Matching:
     ) -> None:
         self.graph = graph
         self.asked = asked
-        self.known = known | graph.given
+        self.known = known | graph.given - graph.links.keys()
         self.slot_of = graph.scope.names
         self._holds: dict[int, Holds] = {
             id(part): condition(part.expression, graph.scope if part.inline else self._outer(part))
@@ -75,10 +76,15 @@ class Matching:
         self._inner: dict[tuple[str, bool], Matching] = {}
         for link in graph.links.values():
             if link.round is not None:
-                for forward, start in ((True, link.round.first), (False, link.round.last)):
-                    self._inner[link.name, forward] = Matching(
-                        link.round.graph, evaluate, condition, frozenset((start,))
-                    )
+                made = Matching(link.round.graph, evaluate, condition, frozenset((link.round.first,)))
+                self._inner[link.name, True] = made
+                self._inner[link.name, False] = made._known_at(link.round.last)
+
+    def _known_at(self, vertex: str) -> Matching:
+        """The same where another vertex is bound when it starts; nothing is compiled again."""
+        other = copy(self)
+        other.known = frozenset((vertex,)) | self.graph.given - self.graph.links.keys()
+        return other
 
     def _outer(self, part: Condition) -> Scope:
         """The scope of WHERE: vertices found again keep the version they were bound in."""
@@ -94,12 +100,12 @@ class Matching:
 
     @staticmethod
     def _operands(graph: PatternGraph) -> Iterator[Expression]:
-        """What may turn out to say where to enter: both sides of comparisons."""
+        """What may turn out to say where to enter: both sides of comparisons, if they look into no graph themselves."""
         for part in graph.conditions:
             if isinstance(part.expression, Comparison):
-                yield from part.expression.operands
+                yield from (side for side in part.expression.operands if not searches(side))
             elif isinstance(part.expression, Binary) and part.expression.operator == "IN":
-                yield part.expression.right
+                yield from (side for side in (part.expression.right,) if not searches(side))
 
     def stages(self, runtime: Runtime, version: Version) -> Sequence[Stage]:
         """The chain on a version, made once a run."""
@@ -216,11 +222,10 @@ class _Chain:
         return [part for part, _ in mine], [made for _, made in mine]
 
     def _ends(self, link: Link) -> None:
-        names = self.graph.outside.names
-        same = link.name in names and names[link.name].read_from(self.at)
+        before = self.graph.refound.get(link.name)
         bound = (link.left in self.bound, link.right in self.bound)
         run = ends(
-            link, self.slots[link.left], self.slots[link.right], bound, self.at, self._others(link), same
+            link, self.slots[link.left], self.slots[link.right], bound, self.at, self._others(link), before
         )
         self._add("Ends", _arrow(link, link.left, link.right), run)
         self._met(link)

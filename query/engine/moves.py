@@ -256,9 +256,16 @@ def _orientations(edge: Edge, direction: str) -> tuple[tuple[str, str], ...]:
 
 
 def ends(
-    link: Link, left: int, right: int, bound: tuple[bool, bool], graph: int, others: Others, same: bool
+    link: Link,
+    left: int,
+    right: int,
+    bound: tuple[bool, bool],
+    graph: int,
+    others: Others,
+    before: int | None,
 ) -> Run:
-    """Both ends of a bound relationship, bound or compared; `same`: it was read from the version at hand."""
+    """Both ends of a bound relationship, bound or compared; of one in slot `before`, which may be of another version,
+    after it was found in the version at hand."""
     left_bound, right_bound = bound
     one_vertex = left == right
 
@@ -271,13 +278,15 @@ def ends(
     def run(runtime: Runtime, rows: Iterable[Row]) -> Iterator[Row]:
         for row in rows:
             runtime.meter.step()
-            edge = row[link.slot]
+            edge = row[link.slot if before is None else before]
             if edge is None:
                 continue
             if type(edge) is not Edge:
                 raise wrong_type(f"{spoken_type(edge)} stands where a relationship should")
-            if not same and not as_it_was(row[graph], edge):
-                continue
+            if before is not None:
+                if not as_it_was(row[graph], edge):
+                    continue
+                edge = row[link.slot] = row[graph].find_edge(edge.id)
             if (link.types is not None and edge.label not in link.types) or others.has(row, edge.id):
                 continue
             for near, far in _orientations(edge, link.direction):

@@ -33,11 +33,15 @@ from itonami.query.cypher.ast import (
     MapLiteral,
     NodePattern,
     PathPattern,
+    PatternComprehension,
+    PatternPredicate,
     Property,
     QuantifiedPath,
     Quantifier,
     RelationshipPattern,
+    Subquery,
     Variable,
+    children,
 )
 from itonami.query.cypher.errors import LimitExceeded
 from itonami.query.cypher.grouping import mentions
@@ -52,6 +56,7 @@ __all__ = [
     "conjuncts",
     "listed_types",
     "pattern_graph",
+    "searches",
 ]
 
 
@@ -116,8 +121,8 @@ class Trail:
 class PatternGraph:
     """One MATCH. `scope` is that of its inside, `outside` that of its WHERE and of what follows.
 
-    `given` are the vertices bound before, `refound` those of them that may be of another version: name to the slot they
-    were bound in; inside, they have slots of their own.
+    `given` are the vertices and links bound before, `refound` those of them that may be of another version: name to the
+    slot they were bound in; inside, they have slots of their own.
     """
 
     scope: Scope
@@ -139,6 +144,12 @@ class PatternGraph:
     def slots(self) -> list[int]:
         """The slots of what it binds: null where an OPTIONAL MATCH finds nothing."""
         return [binding.slot for binding in self.new.values()]
+
+
+def searches(node: Ast) -> bool:
+    """Whether an expression looks into a graph. O(size), without what is inside of what does."""
+    looks = isinstance(node, Subquery | PatternPredicate | PatternComprehension)
+    return looks or any(searches(child) for child in children(node))
 
 
 def conjuncts(expression: Expression | None) -> Iterator[Expression]:
@@ -205,13 +216,12 @@ class _Builder:
         made.conditions = [Condition(part, local(part), inline) for part, inline in self.pending]
 
     def _local(self, expression: Expression) -> frozenset[str]:
-        """The names an expression mentions that this pattern binds."""
+        """The names an expression mentions that a move of this pattern binds."""
         made = self.made
         bound = self.new.keys() | self.inner.keys()
+        there = made.given - (made.refound.keys() & made.links.keys())
         return frozenset(
-            name
-            for name, _ in mentions(expression, lambda _: False)
-            if name in bound and name not in made.given
+            name for name, _ in mentions(expression, lambda _: False) if name in bound and name not in there
         )
 
     def _path(self, pattern: PathPattern) -> None:
@@ -237,18 +247,19 @@ class _Builder:
         if name is None:
             name = self.frame.nameless()
         if name not in made.vertices:
-            made.vertices[name] = self._bind_vertex(name)
+            made.vertices[name] = self._slot(name)
         self._conditions(name, node, self.pending)
         return name
 
-    def _bind_vertex(self, name: str) -> int:
+    def _slot(self, name: str, again: bool = True) -> int:
+        """A new slot, or that of what was bound before: unless that may be of another version, and is found `again`."""
         before = self.before.names.get(name)
         if before is None:
             slot = self.frame.slot()
             self.new[name] = Binding(slot, self.graph)
             return slot
         self.made.given.add(name)
-        if before.read_from(self.graph):
+        if not again or before.read_from(self.graph):
             return before.slot
         slot = self.frame.slot()
         self.made.refound[name] = before.slot
@@ -266,14 +277,9 @@ class _Builder:
     def _link(self, node: RelationshipPattern, left: str, right: str) -> str:
         made = self.made
         name = node.variable if node.variable is not None else self.frame.nameless()
-        before = self.before.names.get(name)
-        slot = self.frame.slot() if before is None else before.slot
-        if before is None:
-            self.new[name] = Binding(slot, self.graph)
-        else:
-            made.given.add(name)
+        slot = self._slot(name, again=node.length is None)
         types = listed_types(node.labels)
-        link = Link(name, slot, left, right, node.direction, types, node.length, given=before is not None)
+        link = Link(name, slot, left, right, node.direction, types, node.length, given=name in made.given)
         parts = list(_inline(name, node))
         if node.labels is not None and types is None:
             parts.append(LabelTest(Variable(name, at=node.at), node.labels, at=node.at))

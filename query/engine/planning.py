@@ -34,7 +34,7 @@ from itonami.query.cypher.ast import (
     Variable,
 )
 from itonami.query.cypher.grouping import mentions
-from itonami.query.engine.pattern import Condition, Link, PatternGraph
+from itonami.query.engine.pattern import Condition, Link, PatternGraph, searches
 from itonami.query.engine.version import Version
 from itonami.rules.pattern import EdgePattern, NodePattern
 from itonami.rules.plan import Scan, plan
@@ -169,8 +169,10 @@ def _sides(condition: Condition) -> Iterator[tuple[Expression, Expression]]:
     test = condition.expression
     if isinstance(test, Comparison) and test.operators == ("=",):
         left, right = test.operands
-        yield left, right
-        yield right, left
+        if not searches(right):
+            yield left, right
+        if not searches(left):
+            yield right, left
 
 
 def _asks_id(node: Expression, vertex: str) -> bool:
@@ -191,6 +193,7 @@ def _by_id(vertex: str, condition: Condition) -> Iterator[Enter]:
         and test.operator == "IN"
         and _asks_id(test.left, vertex)
         and vertex not in _names(test.right)
+        and not searches(test.right)
     ):
         yield Enter(vertex, ids=test.right, many=True, used=condition)
 

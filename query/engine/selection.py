@@ -18,7 +18,8 @@ from typing import Any
 
 from itonami.graphstore.graph import Node
 from itonami.query.cypher.ast import Comparison, Expression, Literal, Parameter, Property, Variable
-from itonami.query.engine.runtime import Evaluate, Row
+from itonami.query.engine.limits import CHARACTERS
+from itonami.query.engine.runtime import RUNTIME, Evaluate, Row
 from itonami.query.values import (
     Value,
     equals,
@@ -57,6 +58,19 @@ _FROM_RIGHT: dict[str, _Compare] = {
 }  # fmt: skip
 
 
+_LONG = 4_096
+"""Characters: comparing longer texts is counted"""
+
+
+def _counted(row: Row, value: Value) -> Value:
+    """A property as a value of queries, the work of comparing it counted."""
+    meter = row[RUNTIME].meter
+    meter.compare(value)
+    if type(value) is str:
+        meter.work(len(value) // CHARACTERS)
+    return from_store(value)
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """One condition on a property."""
@@ -69,8 +83,8 @@ class Selection:
         """The nodes for which it is true."""
         key, compare, value = self.key, self.compare, self.value(row)
         kinds = _KINDS.get(type(value))
-        if kinds is None:
-            return [node for node in nodes if compare(from_store(node.data.get(key)), value) is True]
+        if kinds is None or (type(value) is str and len(value) > _LONG):
+            return [node for node in nodes if compare(_counted(row, node.data.get(key)), value) is True]
         plain = _PLAIN[compare]
         return [node for node in nodes if type(found := node.data.get(key)) in kinds and plain(found, value)]
 

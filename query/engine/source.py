@@ -20,11 +20,13 @@ from itonami.graphstore.reading import Reader
 from itonami.query.cypher.errors import ArgumentError, EntityNotFound, QueryError, meant, with_article
 from itonami.query.tally import UNCOUNTED, Tally
 
-__all__ = ["EVENTS", "Source", "StoreSource", "ValueSource", "asked", "missing"]
+__all__ = ["EVENTS", "NO_GRAPH", "Source", "StoreSource", "ValueSource", "asked", "logged", "missing", "unnamed"]
 
 EVENTS = "events/"
 """What the name of a graph's log, read as a graph, starts with: `USE events('x')` is `USE graph('events/x')`"""
 
+NO_GRAPH = "NoGraph"
+"""The `detail` of the error that a query names no graph"""
 MAX_TX = (1 << 63) - 1
 _LOOKED_AT = 200
 """So many names are compared with one that is not there"""
@@ -95,12 +97,11 @@ class StoreSource:
         is no point; `LimitExceeded`."""
         name = self.name if name is None else name
         if name is None:
-            raise EntityNotFound(
-                "the query names no graph", fix="begin with USE graph('name'), or pass graph='name'"
-            )
+            raise unnamed("begin with USE graph('name'), or pass graph='name'")
         with asked(self._reader, name):
-            if name.startswith(EVENTS) and name not in self._reader:
-                return self._events(name.removeprefix(EVENTS), point, tally)
+            subject = logged(self._reader, name)
+            if subject is not None:
+                return self._events(subject, point, tally)
             return self._reader.at(name, self.resolve(name, point))
 
     def _events(self, name: str, point: Point | None, tally: Tally) -> GraphView:
@@ -130,7 +131,7 @@ class StoreSource:
             if isinstance(meaning, AtTx) or meaning == Back(0):
                 return self.resolve("", chosen)
             if point is None and self.name is not None and not isinstance(meaning, AtTime):
-                return self.resolve(self.name)
+                return self.resolve(logged(self._reader, self.name) or self.name)
             return min(self._reader.view(chosen).tx, self._newest)
 
     def reading(self, name: str | None, point: Point | None) -> Source:
@@ -156,9 +157,20 @@ def asked(store: Reader, name: str | None) -> Iterator[None]:
     except NotFound as error:
         if name is not None and name not in store:
             raise missing(store, name) from error
-        raise EntityNotFound(error.what, fix=error.fix) from error
+        place = f"{error.where}: " if error.where and error.where.startswith("graph ") else ""
+        raise EntityNotFound(place + error.what, fix=error.fix) from error
     except InvalidValue as error:
         raise ArgumentError(error.what, detail="InvalidArgumentValue", fix=error.fix) from error
+
+
+def logged(store: Reader, name: str) -> str | None:
+    """The graph whose events a name means; None where it names a graph itself."""
+    return name.removeprefix(EVENTS) if name.startswith(EVENTS) and name not in store else None
+
+
+def unnamed(fix: str) -> EntityNotFound:
+    """That it is not said which graph is meant."""
+    return EntityNotFound("the query names no graph", detail=NO_GRAPH, fix=fix)
 
 
 def missing(store: Reader, name: str) -> EntityNotFound:

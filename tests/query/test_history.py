@@ -174,3 +174,10 @@ def test_a_procedure_called_without_brackets_takes_its_parameters_as_far_as_they
     since = every[-1][0] - 1
     later = run(store, "CALL itonami.log", graph=graph, params={"since": since}).rows
     assert later == tuple(row for row in every if row[0] > since) != every
+    head = run(store, "CALL itonami.blame", graph=graph, params={"id": "@graph"}).rows
+    early = run(store, "CALL itonami.blame", graph=graph, params={"id": "@graph", "at": every[0][0]}).rows
+    assert (
+        early
+        == run(store, "CALL itonami.blame('@graph', null, $at)", graph=graph, params={"at": every[0][0]}).rows
+    )
+    assert early != head

@@ -5,7 +5,7 @@ import tracemalloc
 
 import pytest
 
-from itonami.graphstore import Graph
+from itonami.graphstore import Graph, Node
 from itonami.query import ArgumentError, Limits, run
 from itonami.query import LimitExceeded as Exceeded
 from itonami.query.engine.limits import Meter, weight
@@ -195,3 +195,60 @@ def test_the_time_of_compiling_counts():
     text = "RETURN " + ", ".join(f"{n} AS c{n}" for n in range(12_000))
     with pytest.raises(Exceeded, match=r"longer than 0\.01 s"):
         run(DENSE, text, limits=Limits(seconds=0.01))
+
+
+def _nested(start, step, end, depth):
+    text = start
+    for level in range(depth):
+        text = step.replace("@", text).replace("#", str(level))
+    return end.replace("@", text)
+
+
+NESTS = {
+    "a comparison": ("1", "COUNT { MATCH (n) WHERE n.k = @ }", "MATCH (a) RETURN @ AS x"),
+    "both sides": ("1", "COUNT { MATCH (n) WHERE @ = 1 }", "MATCH (a) RETURN @ AS x"),
+    "an inline map": ("true", "EXISTS { (n {x: @}) }", "RETURN @ AS x"),
+    "IN": ("1", "COUNT { MATCH (n) WHERE n.k IN [@] }", "RETURN @ AS x"),
+    "OPTIONAL MATCH": ("1", "COUNT { OPTIONAL MATCH (n) WHERE @ = n.k RETURN n }", "RETURN @ AS x"),
+    "rounds": ("1", "COUNT { ((a#)-->(b#) WHERE @ = 1){1,1} }", "RETURN @ AS x"),
+    "range": ("1", "COUNT { UNWIND range(1, @) AS x RETURN x }", "RETURN @ AS x"),
+    "a chain": ("1", "CASE WHEN 0 < @ < 2 THEN 1 END", "RETURN @ AS x"),
+    "a comprehension": ("1", "size([(a)-->(b) WHERE a.k = @ | b])", "MATCH (a) RETURN @ AS x"),
+}
+"""Something in itself, by what it stands in"""
+
+
+@pytest.mark.parametrize("what", NESTS)
+def test_compiling_and_running_take_no_longer_than_the_text_does(what):
+    deepest = None
+    for depth in range(1, 40):
+        began = time.process_time()
+        try:
+            run(Graph(), _nested(*NESTS[what], depth))
+        except Exceeded:
+            break
+        deepest = depth
+        assert time.process_time() - began < 1.0
+    assert deepest >= 10
+
+
+@pytest.mark.parametrize("condition", ["n.v = $p", "$p <= n.v", "n.v < $text"])
+def test_scans_that_compare_what_is_long_are_counted(condition):
+    long = list(range(20_000))
+    graph = Graph().replaced([Node(f"n{k}", ("N",), {"v": long, "t": "x" * 10}) for k in range(300)])
+    params = {"p": long, "text": "x" * 100_000}
+    if "text" in condition:
+        graph = Graph().replaced([Node(f"n{k}", ("N",), {"v": "x" * 100_000}) for k in range(300)])
+    with pytest.raises(Exceeded, match="steps"):
+        run(
+            graph,
+            f"MATCH (n:N) WHERE {condition} RETURN count(*)",
+            params=params,
+            limits=Limits(steps=100_000),
+        )
+
+
+def test_a_path_counts_for_what_is_on_it():
+    chain = "MATCH p = (a {k: 0})-[*11..11]->() RETURN count(p), collect(p)"
+    with pytest.raises(Exceeded, match="values"):
+        run(DENSE, chain, limits=Limits(values=20_000))

@@ -305,3 +305,18 @@ def test_a_relationship_of_another_version_is_looked_for_however_it_comes(store,
         ("o", "i"),
     ]
     assert _carried(store, how, gone, "WITH [x] AS l MATCH (a)-[l*]->(b) RETURN id(a)") == []
+
+
+def test_inside_a_match_a_relationship_is_that_of_its_version_as_a_node_is(store):
+    with store.transaction("stock", event="linked") as graph:
+        graph.add_edge("i", "NEXT", "i", id="e", w=1)
+    with store.transaction("stock", event="weighed") as graph:
+        graph.update("e", w=2)
+    bound = "MATCH ()-[r:NEXT]->() AS OF HEAD~1"
+    for how in ("", "WITH collect(r) AS l UNWIND l AS r"):
+        assert rows(store, f"{bound} {how} MATCH ()-[r {{w: 2}}]->() RETURN r.w", "stock") == [(1,)]
+        assert rows(store, f"{bound} {how} MATCH ()-[r {{w: 1}}]->() RETURN r.w", "stock") == []
+        assert rows(
+            store, f"{bound} {how} MATCH p = ()-[r]->() RETURN [x IN relationships(p) | x.w]", "stock"
+        ) == [([2],)]
+        assert rows(store, f"{bound} {how} MATCH ()-[r]->() WHERE r.w = 1 RETURN r.w", "stock") == [(1,)]

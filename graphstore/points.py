@@ -48,8 +48,8 @@ class AtTag:
 
 Moment = AtTx | Back | AtTime | AtTag
 
-_TX = re.compile(r"(?:TX\s+)?(\d{1,18})", re.IGNORECASE)
-_HEAD = re.compile(r"HEAD(?:~(\d{1,9}))?", re.IGNORECASE)
+_TX = re.compile(r"(?:TX\s+)?([0-9]{1,18})", re.IGNORECASE)
+_HEAD = re.compile(r"HEAD(?:~([0-9]{1,9}))?", re.IGNORECASE)
 _TAG = re.compile(r"TAG\s+(\S.*)", re.IGNORECASE)
 _FORMS = "a TxId, TX 42, HEAD, HEAD~3, TAG name, or an ISO time with a zone such as 2026-01-31T12:00:00Z"
 

@@ -135,6 +135,15 @@ class Reader:
             return self._ledger.tx_at(txn, microseconds(point.time))
         return self._ledger.resolve(txn, graph, point)
 
+    def horizon(self, graph: str) -> int:
+        """The TxId before which the versions of a graph are pruned, save those that a tag names or a fork starts from;
+        0 where none is."""
+        with self._backend.read() as txn:
+            name = self._ledger.name(txn, graph)
+        if name is None:
+            raise NotFound(f"there is no graph {graph!r}", where=f"store {self.name}")
+        return name.horizon
+
     def commit_of(self, tx: int) -> Commit:
         """The commit of a TxId: every graph it changed, with reasons and facts."""
         with self._backend.read() as txn:

@@ -133,14 +133,15 @@ class _Blamed:
                 yield self._inherited(key, value)
 
     def _known(self) -> str:
-        keys = sorted({key for row in self._history for key in (*row.before, *row.after)})
+        told = (row.before | row.after | (row.element.data if row.element else {}) for row in self._history)
+        keys = sorted(set().union(*told))
         return f"it has, or had, {', '.join(keys)}" if keys else "it has no properties"
 
     def _inherited(self, key: Key, value: Value) -> BlameRow:
         """A value that was there where the history of this graph begins."""
         first = self._history[0]
-        base = self._store.commit_of(first.tx).entry(self._graph).base
-        if base is None:
+        entry = self._store.commit_of(first.tx).entry(self._graph)
+        if (base := entry.base) is None or entry.pruned:
             return BlameRow(
                 self._id, key, _said(value), self._graph, first.tx, None, first.time,
                 None, None, None, None, None, None, (),

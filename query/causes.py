@@ -4,8 +4,8 @@
 
 The causal order of a run is that of one long derivation (`rules.causality`): transactions cut it into pieces, and
 causes cross them. Every linear extension of it leads to the same graph. Edges of an order are its covers, each with
-`kind` and `because`, a sentence. An order is made once a version and kept as long as its store is open, so that it
-still tells what is pruned meanwhile.
+`kind` and `because`, a sentence. An order is made once a version and kept as long as its store is open; when the
+past of its graph is pruned it is made anew, so that no answer depends on who asked before.
 
 Nothing is fired here (`transcript`), and nothing drawn (`events`).
 """
@@ -67,7 +67,8 @@ def order_of(
     rule explains are free edits, which use what they touch. O(events), 0.3 ms each, once; shared: do not change it."""
     version = store.version(graph, at)
     chosen = rules_of(store, store.at(graph, version.tx)) if rules is None else rules
-    key = (graph, version.tx, version.root, b"" if chosen is None else chosen.address)
+    address = b"" if chosen is None else chosen.address
+    key = (graph, version.tx, version.root, store.horizon(graph), address)
     order = _ORDERS.of(store, key, lambda: _made(store, graph, version.tx, chosen, tally))
     tally.hold(len(order.events))
     return order

@@ -6,8 +6,9 @@
           9  23  removed                        {n: 2}              {}
 
 The law: there is a row for a version exactly where the element differs from what it was a version before, and one
-for the first version that is kept where it was there already. Only versions that may have touched the element
-are read (`Reader.touching`), and only deltas that name it decoded. Why a change happened is told by `blame`.
+for the version where the history begins, where it was there already: the first that is kept, or one before it that
+pruning spared, if it is the last that is asked for. Only versions that may have touched the element are read
+(`Reader.touching`), and only deltas that name it decoded. Why a change happened is told by `blame`.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def _changes(store: Reader, graph: str, id: str, last: int, tally: Tally) -> Ite
         for touched in store.touching(graph, id, place, tx):
             tally.tick()
             if touched > last:
-                return
+                break
             tx, commit = touched, store.commit_of(touched)
             entry = commit.entry(graph)
             if entry.pruned:  # meanwhile: the history begins anew behind it
@@ -87,6 +88,16 @@ def _changes(store: Reader, graph: str, id: str, last: int, tally: Tally) -> Ite
             if _place(element) != place:
                 elsewhere = True
                 break
+    if begins:  # the last is before all that are kept in a row
+        yield from _spared(store, graph, id, last)
+
+
+def _spared(store: Reader, graph: str, id: str, tx: int) -> Iterator[HistoryRow]:
+    """The history up to a version of which only the state is kept."""
+    element = _found(store.at(graph, tx), id)
+    if element is not None:
+        commit = store.commit_of(tx)
+        yield _row(commit, commit.entry(graph), id, "present", None, element)
 
 
 def _followed(
@@ -168,7 +179,7 @@ def _row(commit: Commit, entry: Entry, id: str, kind: str, was: Element, now: El
         else changed_keys({} if was is None else was.data, {} if now is None else now.data)
     )
     had, has = _labels(was), _labels(now)
-    events = _about(entry.events, id)
+    events = () if entry.pruned else _about(entry.events, id)
     return HistoryRow(
         version=entry.version,
         tx=commit.tx,

@@ -1,7 +1,8 @@
 """What was made of a store's past, kept for whoever asks next: the most recent few of each store that is open.
 
-A graph as of a TxId never changes, so what was made of it is good as long as the store is open, also of versions that
-are pruned meanwhile. Whatever is kept is whole: who makes it may be stopped, and then nothing is kept.
+A graph as of a TxId never changes, so what was made of it is good as long as the store is open. Of its past only what
+is kept may be told: whoever keeps what was made of that has the graph's horizon in the key, or the answer would depend
+on the process. Whatever is kept is whole: who makes it may be stopped, and then nothing is kept.
 
 Nothing is made here.
 """

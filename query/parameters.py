@@ -5,14 +5,15 @@
     datetime, date, timedelta           DateTime (LocalDateTime, where it has no tzinfo), Date, Duration
     Node, Edge, Path, temporal values   as they are
 
-Of what derives from these (an `IntEnum`, a float of numpy) the plain value is taken. Anything else is refused by name
-and type, before the query runs.
+Of what derives from these (an `IntEnum`, a float of numpy), or is an integer by `__index__` (one of numpy), the plain
+value is taken. Anything else is refused by name and type, before the query runs.
 
 Nothing here knows queries.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -93,7 +94,17 @@ def _time(name: str, value: Any) -> Value:
         return Date((value - _EPOCH).days)
     if isinstance(value, timedelta):
         return Duration(nanos=value // timedelta(microseconds=1) * 1_000)
-    raise _refused(name, value, "pass null, a boolean, number, string, list, dict or a time")
+    return _index(name, value)
+
+
+def _index(name: str, value: Any) -> int:
+    """What is an integer and does not derive from one."""
+    try:
+        found = operator.index(value)
+    except TypeError:
+        fix = "pass null, a boolean, number, string, list, dict or a time"
+        raise _refused(name, value, fix) from None
+    return _integer(name, found)
 
 
 def _refused(name: str, value: object, fix: str) -> ArgumentError:

@@ -8,9 +8,9 @@
     CALL itonami.causes([tx, seq, graph])                      what led to an event; all causes, without one
     CALL itonami.runs([{workflow, status, since, until, at, attributes: {...}, ...search attributes}])
 
-The graph is the one the query reads, unless one is named; an argument left out, or null, is as if it were not there.
-Where the query reads the past, so do they. Fields are those of the rows of the functions of the same names
-(`match` is a word of the language: write it in backticks).
+The graph is the one the query reads, unless one is named; for the events of a graph it is the graph itself. An argument
+left out, or null, is as if it were not there. Where the query reads the past, so do they. Fields are those of the rows
+of the functions of the same names (`match` is a word of the language: write it in backticks).
 
 Nothing is found out here: only arguments come in and rows go out.
 """
@@ -30,17 +30,19 @@ from itonami.query.cypher.errors import ArgumentError, EntityNotFound, QueryType
 from itonami.query.diff import DiffRow, Parting, diff, partings
 from itonami.query.engine.points import moment
 from itonami.query.engine.procedures import Procedure, Procedures
-from itonami.query.engine.source import Source, asked, missing
+from itonami.query.engine.source import Source, asked, logged, missing, unnamed
 from itonami.query.history import HistoryRow, history
 from itonami.query.log import LogRow, log
 from itonami.query.runs import RunRow, runs_where
 from itonami.query.tally import counted
 from itonami.query.temporal import DateTime
 from itonami.query.values import Value, from_store, spoken_type
+from itonami.query.values.domain import AS_IT_IS, TEMPORAL
 
 __all__ = ["PROCEDURES"]
 
 Rows = Iterator[tuple[Value, ...]]
+_TIMES = ("since", "until")
 
 
 def _log(
@@ -131,11 +133,11 @@ def _runs(context: Context, source: Source, where: Value = None) -> Rows:
         raise QueryTypeError(f"itonami.runs takes a map, not {spoken_type(where)}")
     given = {key: value for key, value in (where or {}).items() if value is not None}
     when = given.pop("at", None)
-    wanted = {key: _python(value) for key, value in given.items()}
+    wanted = {key: (_zoned if key in _TIMES else _python)(key, value) for key, value in given.items()}
 
     def rows() -> Iterable[RunRow]:
         at = source.moment(None if when is None else _spelt(when))
-        return runs_where(store, wanted, None if at == store.last_tx else at, tally=context)
+        return runs_where(store, wanted, at, newest=source.moment("HEAD"), tally=context)
 
     return _told(store, None, rows)
 
@@ -167,7 +169,8 @@ def _subject(source: Source, graph: Value) -> tuple[Reader, str]:
     if graph is not None:
         name = _text(graph, "a graph's name")
     if name is None:
-        raise EntityNotFound("the query names no graph", fix="pass graph='name', or name it in the call")
+        raise unnamed("pass graph='name', or name it in the call")
+    name = logged(store, name) or name
     if name not in store:
         raise missing(store, name)
     return store, name
@@ -188,13 +191,33 @@ def _value(value: Any) -> Value:
     return from_store(value)
 
 
-def _python(value: Value) -> Any:
-    """A value as stores hold it."""
+def _python(key: str, value: Value) -> Any:
+    """A value of a map, at its key, as stores hold it."""
+    kind = type(value)
+    if kind in AS_IT_IS:
+        return value
+    if kind is DateTime:
+        return moment(value)
+    if kind is list:
+        return [_python(key, item) for item in value]
+    if kind is dict:
+        return {name: _python(name, item) for name, item in value.items()}
+    raise QueryTypeError(
+        f"{key} is {spoken_type(value)}, which no store holds",
+        detail="InvalidArgumentType",
+        fix="use datetime(...)" if kind in TEMPORAL else "use its id, or a property",
+    )
+
+
+def _zoned(key: str, value: Value) -> datetime:
+    """A time of a map, at its key, as stores hold it."""
     if type(value) is DateTime:
         return moment(value)
-    if type(value) is list:
-        return [_python(item) for item in value]
-    return {key: _python(item) for key, item in value.items()} if type(value) is dict else value
+    raise QueryTypeError(
+        f"{key} is a time with a zone, not {spoken_type(value)}",
+        detail="InvalidArgumentType",
+        fix="use datetime(...)",
+    )
 
 
 def _point(source: Source, name: str, value: Value) -> int:

@@ -33,6 +33,8 @@ from itonami.query.result import Result
 __all__ = ["run"]
 
 CACHED = 256
+_VIEW = ("node", "edge", "nodes", "edges", "out", "into")
+"""What a graph value can be asked (`GraphView`)"""
 LONGEST_CACHED = 20_000
 """Characters: longer texts are made by machines, each once"""
 
@@ -53,6 +55,10 @@ def _program(text: str, procedures: Procedures, meter: Meter) -> Program:
 def _source(target: Reader | GraphView, graph: str | None, at: Point | None) -> Source:
     if isinstance(target, Reader):
         return StoreSource(target, graph, at)
+    if not all(hasattr(target, name) for name in _VIEW):
+        raise ArgumentError(
+            f"{with_article(type(target).__name__)} cannot be queried", fix="pass a store, a Graph or a Head"
+        )
     if graph is not None or at is not None:
         raise ArgumentError(
             "a graph value has neither name nor history", fix="leave out graph= and at=, or pass the store"
@@ -80,6 +86,10 @@ def run(
     `ParameterMissing`, `EntityNotFound`, `ProcedureError`, `LimitExceeded`; and what reading the store raises.
     Compiling costs O(length of the text), once.
     """
+    if not isinstance(limits, Limits | None):
+        raise ArgumentError(
+            f"limits= is {with_article(type(limits).__name__)}", fix="pass Limits(seconds=...)"
+        )
     source, bound, meter = _source(target, graph, at), parameters(params), Meter(limits or Limits())
     try:
         program = _program(text, PROCEDURES if procedures is None else procedures, meter)

@@ -2,9 +2,12 @@
 
     runs(store, status="failed", since=yesterday, customer=17)
 
-A run is a graph whose header says `kind: 'run'`; definitions, rule sets and inboxes say otherwise. The declared indices
-over headers (`@graph.status`, `.workflow`, `.started`) name candidates of today, each of which is then read: an index
-makes a question cheap and never decides it. The past has no index, so there every header is read.
+A run is a graph whose header says `kind: 'run'`; definitions, rule sets and inboxes say otherwise. Any graph may say
+so: what else its header holds is compared, never trusted.
+
+The law: every header is read as of one transaction, so that an answer is a snapshot. The declared indices over headers
+(`@graph.status`, `.workflow`, `.started`) name candidates of today; of another moment, so do the commits since: a graph
+that none of them changed is today what it was. Whatever names a candidate makes a question cheap and never decides it.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from itonami.graphstore.graph import HEADER
 from itonami.graphstore.points import Point
 from itonami.graphstore.reading import Reader
 from itonami.graphstore.records import Version
-from itonami.query.cypher.errors import meant
+from itonami.query.cypher.errors import meant, with_article
 from itonami.query.tally import UNCOUNTED, Tally, counted
 
 __all__ = ["RunRow", "runs", "runs_where"]
@@ -28,10 +31,15 @@ __all__ = ["RunRow", "runs", "runs_where"]
 KIND = "run"
 KEYS = ("workflow", "status", "since", "until", "at", "attributes")
 """What is asked for by keys of its own; others are search attributes"""
+RECENT = 1_000
+"""Commits since a moment that are gone through for its candidates: beyond them, all graphs are"""
+
+Bounds = Mapping[str, tuple[Value, Value]]
+"""Between which values, both included, what a header holds at a key must lie"""
 
 
 class RunRow(NamedTuple):
-    """One run as of a moment. `tx` and `updated` are of its last version then."""
+    """One run as of a moment. `tx` and `updated` are of its last version then; the rest is what its header says."""
 
     run: str
     workflow: str | None
@@ -61,23 +69,30 @@ def runs(
     no run is found and no run has an attribute that is named beside the others, which then is a typo: `attributes` may
     have any names.
 
-    O(runs that the indices name), 0.1 ms each; with `at`, O(graphs). Search attributes have no index of their own."""
+    O(runs that the indices name), 0.1 ms each, and O(commits since `at`); O(graphs), where these are more than 1,000.
+    Search attributes have no index of their own."""
     named = {"workflow": workflow, "status": status, "since": since, "until": until, "attributes": attributes}
     return runs_where(store, others | {key: value for key, value in named.items() if value is not None}, at)
 
 
 def runs_where(
-    store: Reader, where: Mapping[str, Any], at: Point | None = None, *, tally: Tally = UNCOUNTED
+    store: Reader,
+    where: Mapping[str, Any],
+    at: Point | None = None,
+    *,
+    newest: int | None = None,
+    tally: Tally = UNCOUNTED,
 ) -> Iterator[RunRow]:
-    """The same, by a map of what is asked."""
+    """The same, by a map of what is asked, seeing nothing after TX `newest`: the last there is, without one."""
     asked = _Asked(
-        {key: where[key] for key in ("workflow", "status") if key in where},
+        normalise({key: where[key] for key in ("workflow", "status") if key in where}),
         _moment("since", where.get("since")),
         _moment("until", where.get("until")),
         _attributes(where.get("attributes")),
         normalise({key: value for key, value in where.items() if key not in KEYS}),
     )
-    return _found(store, asked, at, tally)
+    newest = store.last_tx if newest is None else newest
+    return _found(store, asked, newest if at is None else min(store.view(at).tx, newest), newest, tally)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +105,32 @@ class _Asked:
     attributes: Mapping[str, Value]
     others: Mapping[str, Value]
 
+    @property
+    def bounds(self) -> Bounds:
+        """What an index may be asked for."""
+        exact = {key: (value, value) for key, value in self.header.items()}
+        dated = self.since is not None or self.until is not None
+        return exact | {"started": (self.since, self.until)} if dated else exact
+
     def met(self, header: Mapping[str, Value]) -> bool:
         """Whether a graph with that header is such a run."""
-        if header.get("kind") != KIND or any(header.get(key) != value for key, value in self.header.items()):
-            return False
-        if not _within(header.get("started"), self.since, self.until):
-            return False
-        has = header.get("attributes") or {}
-        return all(
-            key in has and same(has[key], value)
-            for wanted in (self.attributes, self.others)
-            for key, value in wanted.items()
+        return (
+            header.get("kind") == KIND
+            and _has(header, self.header)
+            and _within(header.get("started"), self.since, self.until)
+            and _has(_attributes_of(header), self.attributes)
+            and _has(_attributes_of(header), self.others)
         )
+
+
+def _has(values: Mapping[str, Value], wanted: Mapping[str, Value]) -> bool:
+    return all(key in values and same(values[key], value) for key, value in wanted.items())
+
+
+def _attributes_of(header: Mapping[str, Value]) -> dict[str, Value]:
+    """The search attributes that a header names; none, where what it says is no map."""
+    said = header.get("attributes")
+    return said if isinstance(said, dict) else {}
 
 
 def _moment(name: str, value: Any) -> datetime | None:
@@ -113,61 +142,78 @@ def _moment(name: str, value: Any) -> datetime | None:
 def _attributes(value: Any) -> Mapping[str, Value]:
     if not isinstance(value, Mapping | None):
         raise InvalidValue(
-            f"attributes are a map, not {value!r}", where="runs", fix="pass {name: value, ...}"
+            f"attributes are a map, not {with_article(type(value).__name__)}",
+            where="runs",
+            fix="pass {name: value, ...}",
         )
     return normalise(dict(value or {}))  # type: ignore[no-any-return]
 
 
-def _found(store: Reader, asked: _Asked, at: Point | None, tally: Tally) -> Iterator[RunRow]:
+def _found(store: Reader, asked: _Asked, tx: int, newest: int, tally: Tally) -> Iterator[RunRow]:
     found = False
-    versions = _present(store, asked, tally) if at is None else counted(store.graphs(at), tally)
-    for version in versions:
-        header = store.at(version.graph, version.tx).header
+    for name, header in _headers(store, asked.bounds, tx, tally):
         if asked.met(header):
             found = True
-            yield _row(version, header)
+            yield _row(store.version(name, tx), header)
     if asked.others and not found:
-        _check(store, asked.others, tally)
+        _check(store, asked.others, newest, tally)
 
 
-def _present(store: Reader, asked: _Asked, tally: Tally) -> Iterator[Version]:
-    """Today's runs, of the graphs that every index that is declared names. A version's record is read only where its
-    graph is such a run."""
-    found: set[str] | None = None
-    for key, value in asked.header.items():
-        found = _narrowed(store, found, key, value, value)
-    if asked.since is not None or asked.until is not None:
-        found = _narrowed(store, found, "started", asked.since, asked.until)
-    for name in _names(store) if found is None else sorted(found):
+def _headers(
+    store: Reader, bounds: Bounds, tx: int, tally: Tally
+) -> Iterator[tuple[str, Mapping[str, Value]]]:
+    """The headers as of a TxId of all runs within some bounds, and of some graphs that are none, in order of name."""
+    for name in _candidates(store, bounds, tx, tally):
         tally.tick()
-        if asked.met(store.checkout(name)[1].header):
-            yield store.head(name)
+        try:
+            header = store.at(name, tx).header
+        except NotFound:  # it was made later, or is pruned
+            continue
+        yield name, header
 
 
-def _names(store: Reader) -> list[str]:
-    """The names of all runs, and where no index tells kinds, of all graphs."""
-    found = _narrowed(store, None, "kind", KIND, KIND)
-    return store.names() if found is None else sorted(found)
+def _candidates(store: Reader, bounds: Bounds, tx: int, tally: Tally) -> list[str]:
+    """The graphs that every declared index names today, and those that changed since: all, where none tells kinds
+    either, or too much happened."""
+    named = _named(store, bounds)
+    if named is None:
+        named = _named(store, {"kind": (KIND, KIND)})
+    if named is None:
+        return store.names()
+    moved = _moved(
+        store, tx, tally
+    )  # only now: an index may know of commits after `tx`, and of no later ones
+    return store.names() if moved is None else sorted(named | moved)
 
 
-def _narrowed(store: Reader, found: set[str] | None, key: str, low: Value, high: Value) -> set[str] | None:
-    """What an index leaves of the candidates; as they are, where it is not declared."""
-    try:
-        named = {graph for graph, node in store.indexed_range(HEADER, key, low, high) if node == HEADER}
-    except NotFound:
-        return found
-    return named if found is None else found & named
+def _named(store: Reader, bounds: Bounds) -> set[str] | None:
+    """The graphs whose headers all declared indices name today; None where none is declared."""
+    found: set[str] | None = None
+    for key, (low, high) in bounds.items():
+        try:
+            named = {graph for graph, node in store.indexed_range(HEADER, key, low, high) if node == HEADER}
+        except NotFound:
+            continue
+        found = named if found is None else found & named
+    return found
 
 
-def _check(store: Reader, others: Mapping[str, Value], tally: Tally) -> None:
+def _moved(store: Reader, tx: int, tally: Tally) -> set[str] | None:
+    """The graphs that were changed after a TxId; None where that was long ago."""
+    last = store.last_tx
+    if last - tx > RECENT:
+        return None
+    commits = counted(map(store.commit_of, range(tx + 1, last + 1)), tally)
+    return {entry.graph for commit in commits for entry in commit.entries}
+
+
+def _check(store: Reader, others: Mapping[str, Value], newest: int, tally: Tally) -> None:
     """`InvalidValue` for a key that no run has as an attribute, if there are runs. O(runs), where there is one."""
     unknown, known, any_run = set(others), set(KEYS), False
-    for name in _names(store):
-        tally.tick()
-        header = store.checkout(name)[1].header
+    for _, header in _headers(store, {}, newest, tally):
         if header.get("kind") == KIND:
             any_run = True
-            known |= (header.get("attributes") or {}).keys()
+            known |= _attributes_of(header).keys()
             unknown -= known
             if not unknown:
                 return
@@ -191,11 +237,15 @@ def _row(version: Version, header: Mapping[str, Value]) -> RunRow:
         header.get("ended"),
         version.time,
         version.tx,
-        header.get("attributes") or {},
+        _attributes_of(header),
     )
 
 
-def _within(started: datetime | None, since: datetime | None, until: datetime | None) -> bool:
+def _within(started: Value, since: datetime | None, until: datetime | None) -> bool:
     if since is None and until is None:
         return True
-    return started is not None and (since is None or started >= since) and (until is None or started <= until)
+    return (
+        isinstance(started, datetime)
+        and (since is None or started >= since)
+        and (until is None or started <= until)
+    )

@@ -74,14 +74,15 @@ class Occurrence:
 def occurrences(
     store: Reader, graph: str, until: int, rules: RuleSet | None, *, tally: Tally = UNCOUNTED
 ) -> Iterator[Occurrence]:
-    """What happened to a graph up to a TxId, oldest first; of a graph whose past was pruned, from the first version
-    that is kept. O(events), 0.2 ms each, and the graph once."""
+    """What happened to a graph up to a TxId, oldest first; of a graph whose past was pruned, from its horizon on, swept
+    or not. O(events), 0.2 ms each, and the graph once."""
     head: Head | None = None
-    for commit in counted(store.entries(graph), tally):
+    for commit in counted(store.entries(graph, max(store.horizon(graph) - 1, 0)), tally):
         if commit.tx > until:
             return
         entry = commit.entry(graph)
-        if entry.pruned:
+        if entry.pruned:  # meanwhile
+            head = None
             continue
         if head is None or entry.base is not None:
             head = Head.of(before(store, commit, graph))

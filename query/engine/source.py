@@ -20,13 +20,24 @@ from itonami.graphstore.reading import Reader
 from itonami.query.cypher.errors import ArgumentError, EntityNotFound, QueryError, meant, with_article
 from itonami.query.tally import UNCOUNTED, Tally
 
-__all__ = ["EVENTS", "NO_GRAPH", "Source", "StoreSource", "ValueSource", "asked", "logged", "missing", "unnamed"]
+__all__ = [
+    "EVENTS",
+    "NO_GRAPH",
+    "Source",
+    "StoreSource",
+    "ValueSource",
+    "asked",
+    "logged",
+    "missing",
+    "unnamed",
+]
 
 EVENTS = "events/"
 """What the name of a graph's log, read as a graph, starts with: `USE events('x')` is `USE graph('events/x')`"""
 
 NO_GRAPH = "NoGraph"
 """The `detail` of the error that a query names no graph"""
+
 MAX_TX = (1 << 63) - 1
 _LOOKED_AT = 200
 """So many names are compared with one that is not there"""

@@ -3,6 +3,8 @@
 import pytest
 
 from itonami.graphstore import Event, Graph, Head, NotFound, Store, VersionPruned
+from itonami.query import EntityNotFound
+from itonami.query import run as query
 from itonami.query.blame import blame
 from itonami.query.causes import causes
 from itonami.query.pinned import rules_of
@@ -201,3 +203,42 @@ def test_a_fork_of_a_run_blames_the_run_and_the_run_its_definition(copy):
     (row,) = [row for row in rows if row.graph == "other"]
     assert (row.id, row.key, row.event, row.author) == ("charge", "status", "patched", "hand")
     assert row.rule is None
+
+
+@pytest.fixture
+def spared(tmp_path):
+    """A store in which pruning spared TX 2 of `g`, where the fork `f` begins."""
+    with Store.open(tmp_path / "spared") as store:
+        store.transact("g", lambda graph: graph.add_node("A", id="n", x=1) and None, event="a")
+        store.transact("g", lambda graph: graph.add_node("A", id="m", x=1) and None, event="b")
+        store.fork("g", "f", at=2)
+        for x in (2, 3):
+            store.transact("g", lambda graph, x=x: graph.update("m", x=x), event="c")
+        store.transact("g", lambda graph: graph.remove_node("n"), event="d")
+        store.prune("g", 5)
+        yield store
+
+
+def test_what_a_fork_has_of_a_version_that_pruning_spared_has_no_event(spared):
+    for id in "nm":
+        (row,) = blame(spared, "f", id, "x")
+        assert (row.value, row.graph, row.tx, row.event, row.cause) == (1, "g", 2, None, ())
+    assert [row.key for row in blame(spared, "g", "n", at=2)] == [None, ":A", "x"]
+    with pytest.raises(NotFound, match="graph 'f': 'n' never had 'y'; it has, or had, x"):
+        blame(spared, "f", "n", "y")
+
+
+def test_a_fork_of_a_fork_is_blamed_where_the_past_ends(spared):
+    spared.fork("f", "h", at=3)
+    for x in (2, 3):
+        spared.transact("f", lambda graph, x=x: graph.update("m", x=x), event="e")
+    spared.prune("f", "HEAD")
+    (row,) = blame(spared, "h", "n", "x")
+    assert (row.value, row.graph, row.tx, row.event) == (1, "f", 3, None)
+
+
+def test_a_query_says_in_which_graph_an_element_never_was(spared):
+    with pytest.raises(EntityNotFound, match="graph 'f': 'n' never had 'y'"):
+        query(spared, "CALL itonami.blame('n', 'y')", graph="f")
+    with pytest.raises(EntityNotFound, match="graph 'g': no version has a node or edge 'z'"):
+        query(spared, "CALL itonami.history('z', 'g')", graph="f")

@@ -135,3 +135,19 @@ def test_causes_are_matched_over_in_the_language(store):
     number = sum(1 for row in log(store, "poor") if row.tx <= tx)
     assert query(store, f"USE events('poor') AS OF TX {tx} {text}").rows == ((number, tx),)
     assert query(store, text, graph="events/poor", at=tx).rows == ((number, tx),)
+
+
+def test_what_is_pruned_is_not_told_by_who_asked_before(tmp_path):
+    text = "USE events('g') MATCH (e:Event) RETURN collect(e.tx)"
+    told = "CALL itonami.causes() YIELD cause_tx RETURN collect(cause_tx)"
+    with Store.open(tmp_path / "s") as store:
+        for number in range(6):
+            with store.transaction("g", event="put") as graph:
+                graph.update("n", v=number) if number else graph.add_node(id="n")
+        assert query(store, text).rows == (([1, 2, 3, 4, 5, 6],),)
+        store.prune("g", 4)
+        here = [query(store, each, graph="g").rows for each in (text, told)]
+        assert causes(store, "g") is causes(store, "g")
+    with Store.open(tmp_path / "s") as store:
+        assert [query(store, each, graph="g").rows for each in (text, told)] == here
+    assert here == [(([4, 5, 6],),), (([4, 5],),)]

@@ -181,3 +181,18 @@ def test_a_procedure_called_without_brackets_takes_its_parameters_as_far_as_they
         == run(store, "CALL itonami.blame('@graph', null, $at)", graph=graph, params={"at": every[0][0]}).rows
     )
     assert early != head
+
+
+def test_history_up_to_a_version_that_pruning_spared_begins_there():
+    with Store.memory() as store:
+        store.transact("g", lambda graph: graph.add_node("A", id="n", x=0) and None, event="a")
+        for x in range(1, 6):
+            store.transact("g", lambda graph, x=x: graph.update("n", x=x), event="b")
+        store.tag("g", "kept", 3)
+        store.prune("g", 5)
+        (row,) = history(store, "g", "n", 3)
+        assert (row.version, row.tx, row.change, row.element["x"], row.events) == (3, 3, "present", 2, ())
+        assert list(history(store, "g", "n", "TAG kept")) == [row]
+        assert [row.tx for row in history(store, "g", "n")] == [5, 6]
+        with pytest.raises(NotFound, match="no version has a node or edge 'm'"):
+            history(store, "g", "m", 3)

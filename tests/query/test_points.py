@@ -105,7 +105,9 @@ def test_what_is_no_point_and_no_event_is_said_where_it_stands(store, text, erro
     assert caught.value.line == 1
 
 
-@pytest.mark.parametrize("at", [-1, True, 1.5, "yesterday", datetime(2026, 1, 1)])
+@pytest.mark.parametrize(
+    "at", [-1, True, 1.5, "yesterday", datetime(2026, 1, 1), "HEAD~\u0661", "TX \u0663", "\u0663"]
+)
 def test_what_is_no_point_is_refused_in_python_too(store, at):
     for text in ("MATCH (n) RETURN n", "CALL itonami.log()", "USE events('g') MATCH (n) RETURN n"):
         with pytest.raises(ArgumentError):

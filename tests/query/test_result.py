@@ -173,3 +173,16 @@ def test_a_missing_parameter_is_shown_where_it_stands():
     with pytest.raises(ParameterMissing) as caught:
         run(Graph(), "RETURN $ab, $a", params={"ab": 1})
     assert caught.value.column == 13
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "says"),
+    [
+        ("a path", {}, "a str cannot be queried; pass a store, a Graph or a Head"),
+        (None, {}, "a NoneType cannot be queried"),
+        (Graph(), {"limits": {"seconds": 1}}, r"limits= is a dict; pass Limits\(seconds=\.\.\.\)"),
+    ],
+)
+def test_what_cannot_be_queried_or_limits_nothing_is_refused(target, options, says):
+    with pytest.raises(ArgumentError, match=says):
+        run(target, "RETURN 1 AS x", **options)

@@ -7,14 +7,15 @@ import pytest
 
 from itonami.graphstore import HEADER, InvalidValue, NotFound, Store
 from itonami.graphstore.care import reindex
-from itonami.query import ArgumentError, EntityNotFound, QueryTypeError
+from itonami.query import ArgumentError, EntityNotFound, Procedure, QueryTypeError
 from itonami.query import run as query
 from itonami.query.blame import blame
 from itonami.query.causes import cause_rows, causes
 from itonami.query.diff import diff
 from itonami.query.history import history
 from itonami.query.log import log
-from itonami.query.runs import runs
+from itonami.query.procedures import PROCEDURES
+from itonami.query.runs import RECENT, runs
 from itonami.query.values import from_store
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
@@ -249,8 +250,147 @@ def test_records_are_read_only_of_the_runs_that_are_found(monkeypatch):
         store.declare_index(HEADER, "kind")
         made(store)
         read = []
-        head = store.head
-        monkeypatch.setattr(store, "head", lambda name: read.append(name) or head(name))
+        version = store.version
+        monkeypatch.setattr(store, "version", lambda name, at: read.append(name) or version(name, at))
         found = [row.run for row in runs(store, n=2, text="2")]
         assert read == found
         assert len(found) == 6
+
+
+# -- a snapshot -----------------------------------------------------------------------------------------------
+
+
+def started(store, number):
+    put(store, f"r{number}", kind="run", workflow="w", status="running", attributes={"n": number})
+
+
+def meanwhile(context, source):
+    put(source.store, "r2", status="done", attributes={})
+    started(source.store, 9)
+    yield (1,)
+
+
+MEANWHILE = dict(PROCEDURES) | {"test.put": Procedure("test.put", (), ("done",), meanwhile)}
+
+
+@pytest.mark.parametrize("declared", DECLARED, ids=["no index", "one index", "all indices"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CALL test.put() YIELD done CALL itonami.runs({%s}) YIELD run, status, tx",
+        "CALL itonami.runs({%s}) YIELD run, status, tx CALL test.put() YIELD done",
+    ],
+    ids=["before", "between the rows"],
+)
+@pytest.mark.parametrize("where", ["", "status: 'running'", "workflow: 'w'", "n: 2", "attributes: {n: 2}"])
+def test_runs_are_those_of_one_transaction_whatever_is_committed_meanwhile(declared, text, where):
+    with Store.memory() as store:
+        for key in declared:
+            store.declare_index(HEADER, key)
+        for number in range(3):
+            started(store, number)
+        found = query(store, text % where + " RETURN run, status, tx", procedures=MEANWHILE).rows
+        assert found == tuple((f"r{n}", "running", n + 1) for n in (range(3) if "n:" not in where else (2,)))
+        put(store, "r2", status="running", attributes={"n": 2})
+        found = query(
+            store, "CALL test.put() YIELD done CALL itonami.runs({status: 'done'}) YIELD run RETURN run",
+            procedures=MEANWHILE,
+        )  # fmt: skip
+        assert found.rows == ()
+
+
+def test_a_key_is_taken_for_a_mistake_by_the_runs_that_the_query_sees():
+    with Store.memory() as store:
+        started(store, 2)
+        text = "CALL test.put() YIELD done CALL itonami.runs({n: 7}) YIELD run RETURN run"
+        assert query(store, text, procedures=MEANWHILE).rows == ()  # r2 had it
+
+
+def test_of_a_moment_long_ago_all_graphs_are_read():
+    with Store.memory() as store:
+        store.declare_index(HEADER, "status")
+        for number in range(3):
+            started(store, number)
+        put(store, "r1", status="done")
+        for _ in range(RECENT + 1):
+            put(store, "other", n=store.last_tx)
+        assert [row.run for row in runs(store, 3, status="running")] == ["r0", "r1", "r2"]
+        assert [row.run for row in runs(store, status="running")] == ["r0", "r2"]
+
+
+# -- headers that anybody wrote -------------------------------------------------------------------------------
+
+ODD = {
+    "a": {"status": True, "started": "yesterday", "attributes": [1, 2]},
+    "b": {"status": 1, "started": 7, "attributes": "text"},
+    "c": {"status": 1.0, "workflow": [1], "attributes": {"c": 1}},
+    "d": {"status": "x" * 300, "workflow": 7, "started": START, "attributes": None},
+}
+ODD_QUESTIONS = [
+    ({}, "abcd"),
+    ({"since": START}, "d"),
+    ({"until": START}, "d"),
+    ({"c": 1}, "c"),
+    ({"c": True}, ""),
+    ({"status": True}, "a"),
+    ({"status": 1}, "b"),
+    ({"status": 1.0}, "c"),
+    ({"status": "x" * 299}, ""),
+    ({"status": "x" * 300}, "d"),
+    ({"workflow": [1]}, "c"),
+    ({"workflow": 7.0}, ""),
+]
+
+
+@pytest.mark.parametrize("declared", DECLARED, ids=["no index", "one index", "all indices"])
+def test_what_a_header_says_is_compared_and_never_trusted(declared):
+    with Store.memory() as store:
+        for key in declared:
+            store.declare_index(HEADER, key)
+        for name, header in ODD.items():
+            put(store, name, kind="run", **header)
+        for wanted, found in ODD_QUESTIONS:
+            assert [row.run for row in runs(store, **wanted)] == list(found), wanted
+        assert [row.attributes for row in runs(store)] == [{}, {}, {"c": 1}, {}]
+        with pytest.raises(InvalidValue, match="no run has the search attribute 't'"):
+            list(runs(store, t=1))
+
+
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [
+        ("since: localdatetime('2026-01-01T00:00')", "since is a time with a zone, not a local datetime"),
+        ("until: date('2026-01-01')", "until is a time with a zone, not a date"),
+        ("since: '2026-01-01'", "since is a time with a zone, not a string"),
+        ("c: date('2026-01-01')", "c is a date, which no store holds"),
+        ("status: time('12:00')", "status is a time, which no store holds"),
+        ("attributes: {due: [localtime('12:00')]}", "due is a local time, which no store holds"),
+    ],
+)
+def test_a_time_that_no_store_holds_is_refused_by_its_name_in_the_language(store, where, says):
+    with pytest.raises(QueryTypeError, match=rf"{says}; use datetime\(\.\.\.\)"):
+        asked(store, f"CALL itonami.runs({{{where}}})")
+
+
+# -- procedures under USE events ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "itonami.log() YIELD tx AS a, event AS b",
+        "itonami.log(null, 'HEAD~2') YIELD tx AS a, event AS b",
+        "itonami.history('charge') YIELD tx AS a, change AS b",
+        "itonami.blame('charge', 'status') YIELD tx AS a, event AS b",
+        "itonami.causes() YIELD cause_tx AS a, because AS b",
+        "itonami.diff('HEAD~2') YIELD id AS a, key AS b",
+        "itonami.runs() YIELD run AS a, status AS b",
+    ],
+)
+@pytest.mark.parametrize("point", ["", " AS OF HEAD~1"])
+def test_under_the_events_of_a_graph_procedures_read_the_graph(store, call, point):
+    expected = query(store, f"USE run('poor'){point} CALL {call} RETURN a, b").rows
+    assert expected
+    assert query(store, f"USE events('poor'){point} CALL {call} RETURN a, b").rows == expected
+    if not point:
+        assert query(store, f"CALL {call} RETURN a, b", graph="events/poor").rows == expected

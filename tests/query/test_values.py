@@ -278,6 +278,16 @@ class Colour(IntEnum):
     RED = 7
 
 
+class Index:
+    """An integer that does not derive from `int`, as those of numpy."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __index__(self):
+        return self.value
+
+
 def test_parameters_are_taken_from_python_and_what_is_no_value_is_refused():
     moment = datetime(2026, 11, 21, 7, 30, tzinfo=UTC)
     given_ = {
@@ -288,16 +298,18 @@ def test_parameters_are_taken_from_python_and_what_is_no_value_is_refused():
         "f": timedelta(days=1, microseconds=-1),
         "g": Colour.RED,
         "h": bytearray(b"x"),
+        "i": Index(9),
     }
     taken = parameters(given_)
     assert str(taken["b"]["c"][0]) == "2026-11-21T07:30Z"
     assert (str(taken["d"]), str(taken["e"])) == ("2026-11-21", "2026-11-21T07:30")
     assert taken["f"] == Duration(0, 0, DAY - 1_000)
     assert (taken["a"], taken["g"], type(taken["g"]), taken["h"]) == ([1, 2.5], 7, int, b"x")
+    assert (taken["i"], type(taken["i"])) == (9, int)
     assert parameters(taken) == taken
     endless = []
     endless.append(endless)
-    for value in (object(), {1: 2}, 2**63, {"a": {1, 2}}, endless, "\ud800", {"\ud800": 1}):
+    for value in (object(), {1: 2}, 2**63, {"a": {1, 2}}, endless, "\ud800", {"\ud800": 1}, Index(2**63)):
         with pytest.raises(ArgumentError, match=r"^\$x"):
             parameters({"x": value})
 

@@ -146,6 +146,8 @@ def test_a_query_names_its_graph_asks_procedures_and_reads_the_log_as_a_graph(as
         "MATCH p = (:ActivityRetryScheduled)-[:CAUSES*]->(:RunFailed) RETURN length(p) AS steps LIMIT 1"
     )
     assert ask("query", "@path.cypher", "--run", "events/d", "--json").json["rows"][0][0] > 3
+    (folder / "marked.cypher").write_text("RETURN 1 AS x", encoding="utf-8-sig")
+    assert ask("query", "@marked.cypher", "--json").json["rows"] == [[1]]
     runs = ask("query", "CALL itonami.runs({status: 'succeeded'}) YIELD run RETURN run", "--json").json[
         "rows"
     ]
@@ -161,7 +163,8 @@ def test_a_query_names_its_graph_asks_procedures_and_reads_the_log_as_a_graph(as
         (["query", "MATCH (n RETURN n", "--run", "d"], "line 1, column 10"),
         (["query", "CREATE (n)", "--run", "d"], "rules"),
         (["query", "RETURN $x", "--run", "d"], "$x"),
-        (["query", "MATCH (n) RETURN n"], "names no graph"),
+        (["query", "MATCH (n) RETURN n"], "names no graph; pass --run RUN"),
+        (["query", "CALL itonami.log()"], "names no graph; pass --run RUN"),
         (["query", "RETURN 1", "--run", "dd"], "there is no run 'dd'"),
         (["query", "RETURN 1", "--run", "events/dd"], "there is no run 'dd'"),
         (["query", "RETURN 1", "--run", "d", "--at", "never"], "no point in time"),

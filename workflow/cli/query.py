@@ -3,7 +3,7 @@
     itonami query "MATCH (s:Step {status: 'failed'}) RETURN id(s), s.error" --run order-17 --at HEAD~1
 
 Queries only read. What the language is stands in `itonami.query`; what its errors call by the names of Python's
-arguments (`params=`, `Limits(...)`) is called by its option here.
+arguments (`graph=`, `params=`, `Limits(...)`) is called by its option here.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def _text(given: str) -> str:
     if not given.startswith("@"):
         return given
     try:
-        return content_of(Path(given[1:])).decode()
+        return content_of(Path(given[1:])).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidValue("the query is no UTF-8", where=given[1:], fix="save it as UTF-8") from error
 
@@ -185,11 +185,14 @@ def _limits(**given: float | None) -> Limits:
 def _speak_options(error: QueryError) -> None:
     """Make the remedy of an error an option of this command."""
     from itonami.query import LimitExceeded, ParameterMissing
+    from itonami.query.engine.source import NO_GRAPH
 
     if isinstance(error, ParameterMissing) and error.parameter:
         error.fix = f"pass --param {error.parameter:.60}=VALUE"
     elif isinstance(error, LimitExceeded) and error.limit is not None:
         error.fix = f"ask for less (LIMIT), or raise it: --{error.limit} N"
+    elif error.detail == NO_GRAPH:
+        error.fix = "pass --run RUN, or begin with USE graph('name')"
 
 
 # -- printing ----------------------------------------------------------------------------------------------------

@@ -12,13 +12,17 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
+from weakref import ref
 
 from itonami.graphstore.backend import Backend, Reading
-from itonami.graphstore.errors import Corrupt, NotFound
+from itonami.graphstore.errors import Corrupt, ItonamiError, NotFound
 from itonami.graphstore.graph import Graph
-from itonami.graphstore.ledger import Ledger, Place, Root
+from itonami.graphstore.ledger import Ledger, Place, Root, to_int
 from itonami.graphstore.metrics import Observe
 from itonami.graphstore.past import Past
 from itonami.graphstore.pruning import Retention
@@ -33,8 +37,9 @@ CACHED_GRAPHS = 1_024
 CACHED_TREES = 64
 RELATED_GRAPHS = 128
 RELATED_VERSIONS = 8
-"""Of so many graphs, so many versions each have their lookups remembered. Those of a version cost up to 20 KB for each
-element in which it differs from others, and a list of all nodes for each label that is asked for in order."""
+"""Of so many graphs, so many versions each keep their lookups; others derive them again. Those of a version cost up to
+20 KB for each element in which it differs from others, and a list of all nodes for each label that is asked for in
+order."""
 
 Trees = dict[tuple[bytes, int], Tree]
 """Tries that are on disk, by the graph's number and TxId"""
@@ -55,29 +60,35 @@ class Present:
 
 
 class _Relatives:
-    """What one version asks of the others (`graph.Relatives`)."""
+    """What one version asks of the others (`graph.Relatives`). A graph is a value: it does not keep the cache, and does
+    without where that is gone, or the store is closed."""
 
     __slots__ = ("_cache", "_number", "_tx")
 
     def __init__(self, cache: Cache, number: bytes, tx: int) -> None:
-        self._cache = cache
+        self._cache = ref(cache)
         self._number = number
         self._tx = tx
 
     def nearest(self) -> Graph | None:
-        return self._cache.related(self._number, self._tx)
+        cache = self._cache()
+        try:
+            return None if cache is None else cache.related(self._number, self._tx)
+        except ItonamiError:  # they are a help, no more: what is wrong with others is not wrong with this one
+            return None
 
     def joined(self, graph: Graph) -> None:
-        self._cache.join(self._number, self._tx, graph)
+        cache = self._cache()
+        if cache is not None:
+            cache.join(self._number, self._tx, graph)
 
 
 @dataclass(frozen=True, slots=True)
 class _Expected:
-    """What LMDB's transaction `id` will bring, if it is ours: its last leaf tells."""
+    """What LMDB's transaction `id` will bring, if it is ours: the log tells."""
 
     id: int
     present: Present
-    leaf: tuple[bytes, bytes] | None
     places: dict[str, Place]
     graphs: dict[str, Graph]
 
@@ -147,22 +158,25 @@ class Cache:
         """`place` inside a write transaction, whose own number is not committed yet."""
         return self._places.get(graph) or self._ledger.place(txn, graph)
 
-    def expect(
-        self, txn: Reading, present: Present, places: dict[str, Place], graphs: dict[str, Graph]
-    ) -> None:
+    def expect(self, id: int, present: Present, places: dict[str, Place], graphs: dict[str, Graph]) -> None:
         """Said inside a write transaction, last: what will stand when it is committed. Readers may see it before the
         committing thread runs again; they need not read anew what is known."""
-        self._expected = _Expected(txn.id(), present, txn.last("log"), places, graphs)
+        self._expected = _Expected(id, present, places, graphs)
 
     def _came_true(self, txn: Reading, seen: int) -> bool:
-        """Whether what is new is the commit that was expected, and nothing else."""
+        """Whether what is new is the commit that was expected, and nothing else. It may have failed, and another
+        process been there instead: then the log is another. Its last leaf need not be, but its peaks stand for all."""
         due = self._expected
-        if due is None or not self.synced + 1 == due.id == seen or txn.last("log") != due.leaf:
+        if due is None or not self.synced + 1 == due.id == seen:
+            return False
+        last, size = txn.last("log"), due.present.tx
+        if last is None or to_int(last[0]) != size or self._ledger.peaks(txn, size) != due.present.peaks:
             return False
         self._adopt(due)
         return True
 
     def _adopt(self, due: _Expected) -> None:
+        self.synced = -1  # whoever is interrupted from here on reads all anew
         self.present = due.present
         self._places.update(due.places)
         _trim(self._places, CACHED_PLACES)
@@ -170,7 +184,7 @@ class Cache:
             place = due.places[graph]
             self._graphs[place.number, place.tx] = value
         _trim(self._graphs, CACHED_GRAPHS)
-        self.synced = due.id  # last: whoever is interrupted before it reads all anew
+        self.synced = due.id
 
     def advance(self, id: int) -> None:
         """This process committed what was expected, durably, as LMDB's transaction `id`: now, and not before, may
@@ -179,7 +193,7 @@ class Cache:
             due, self._expected = self._expected, None
             if due is None or due.id != id:
                 return
-            if id > self.synced:  # else a reader has seen this, or more, already
+            if self.synced + 1 == id:  # else a reader has seen this, or more, already
                 self._adopt(due)
         for graph, value in due.graphs.items():
             place = due.places[graph]
@@ -204,15 +218,18 @@ class Cache:
         graph.relate(_Relatives(self, number, tx))
 
     def join(self, number: bytes, tx: int, graph: Graph) -> None:
-        """This version has its lookups; the one that has had them longest forgets them when there are too many."""
+        """This version has its lookups; those that have had them longest forget them when there are too many."""
         with self._lock:
             versions = self._related.setdefault(number, OrderedDict())
             self._related.move_to_end(number)
+            former = versions.pop(tx, graph)  # the same version, read twice
             versions[tx] = graph
-            versions.move_to_end(tx)
-            if len(versions) > RELATED_VERSIONS:
-                versions.popitem(last=False)[1].forget()
-            _trim(self._related, RELATED_GRAPHS)
+            gone = [] if former is graph else [former]
+            gone += _trim(versions, RELATED_VERSIONS)
+            for others in _trim(self._related, RELATED_GRAPHS):
+                gone += others.values()
+            for other in gone:
+                other.forget()
 
     def related(self, number: bytes, tx: int) -> Graph | None:
         """The nearest version that has its lookups: of this graph, else of the one it was forked from, and so on."""
@@ -269,9 +286,8 @@ class Cache:
             return result
         transactions = [step for step, _ in steps]
         marks = [mark for _, mark in steps]
-        return Graph(
-            later=Past(result, marks, lambda: self._bodies(graph, transactions), self._ledger.payload)
-        )
+        bodies = partial(_bodies, self._joined, self._ledger, graph, transactions)
+        return Graph(later=Past(result, marks, bodies, self._ledger.payload))
 
     def _base(self, txn: Reading, number: bytes) -> tuple[bytes, int] | None:
         """The number and TxId of the version that a graph was forked from."""
@@ -282,13 +298,16 @@ class Cache:
                     return None if origin is None else (origin, entry.base[1])
         return None
 
-    def _bodies(self, graph: str, transactions: list[int]) -> tuple[list[bytes], bytes]:
-        """What these transactions did to a graph, and the root that the last one recorded."""
-        with self._joined() as txn:
-            root = self._ledger.commit(txn, transactions[-1]).entry(graph).root
-            return self._ledger.bodies(txn, graph, transactions), root
+
+def _bodies(
+    joined: Callable[[], AbstractContextManager[Reading]], ledger: Ledger, graph: str, transactions: list[int]
+) -> tuple[list[bytes], bytes]:
+    """What these transactions did to a graph, and the root that the last one recorded."""
+    with joined() as txn:
+        root = ledger.commit(txn, transactions[-1]).entry(graph).root
+        return ledger.bodies(txn, graph, transactions), root
 
 
-def _trim(kept: OrderedDict[K, V], limit: int) -> None:
-    while len(kept) > limit:
-        kept.popitem(last=False)
+def _trim(kept: OrderedDict[K, V], limit: int) -> list[V]:
+    """Let the first go until so many are left; those that went."""
+    return [kept.popitem(last=False)[1] for _ in range(len(kept) - limit)]

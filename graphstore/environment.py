@@ -255,14 +255,25 @@ class Environment:
                     self._writes += 1
                     if self._writes % CHECK_READERS_EVERY == 0:
                         self.env.reader_check()
-                    with self.env.begin(write=True) as txn:
-                        return work(_Transaction(txn, self._tables))
+                    return self._written(self.env.begin(write=True), work)
             except lmdb.PanicError:
                 self._enter_again()
             except (lmdb.MapFullError, lmdb.MapResizedError) as error:
                 self._grow(error)
             except lmdb.Error as error:
                 raise translated(error, self.path) from error
+
+    def _written(self, txn: lmdb.Transaction, work: Callable[[_Transaction], T]) -> T:
+        """The work done and committed. py-lmdb (3.0, trans_abort) ends a failed write only at a moment when no other
+        thread is in a call of LMDB, which threads that read without a pause never let come: so they are held up."""
+        try:
+            result = work(_Transaction(txn, self._tables))
+        except BaseException:
+            with self._gate.barred():
+                txn.abort()
+            raise
+        txn.commit()
+        return result
 
     def _enter_again(self) -> None:
         """LMDB uses an environment no more in which the write of a meta page failed."""

@@ -23,6 +23,7 @@ class Gate:
         self._condition = threading.Condition()
         self._inside = 0
         self._shut = False
+        self._bars = 0
         self._mine = threading.local()  # how often this thread is inside: it may enter again
 
     @property
@@ -38,7 +39,7 @@ class Gate:
             self._mine.depth += 1
         else:
             with self._condition:
-                while self._shut:
+                while self._shut or self._bars:
                     self._condition.wait()
                 self._inside += 1
                 self._mine.depth = 1
@@ -72,10 +73,22 @@ class Gate:
             yield
         finally:
             with self._condition:
-                while self._shut:
+                while self._shut or self._bars:
                     self._condition.wait()
                 self._inside += 1
             self._mine.depth = 1
+
+    @contextmanager
+    def barred(self) -> Iterator[None]:
+        """Let nobody new in for a moment; who is inside may stay, and go on."""
+        with self._condition:
+            self._bars += 1
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._bars -= 1
+                self._condition.notify_all()
 
     @contextmanager
     def shut(self) -> Iterator[None]:

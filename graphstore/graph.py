@@ -38,6 +38,8 @@ HEADER = "@graph"
 """Id and label of the reserved node whose properties are the graph's header."""
 
 MAX_BEHIND = 4_096
+LITTLE = 4
+"""Lookups do not follow those of a version when more elements differ, on both sides, than a 4th of what it has"""
 _by_id = attrgetter("id")
 
 
@@ -90,7 +92,7 @@ class _Behind:
         self.drops = drops
         self.changes: int = len(puts) + len(drops) + 1 + (0 if before is None else before.changes)
 
-    def followed(self) -> Lookup | None:
+    def followed(self, tick: trie.Tick | None) -> Lookup | None:
         """The lookups of the later graph; None when the earlier one has forgotten its own."""
         lookup = self.origin.known
         if lookup is None:
@@ -100,7 +102,7 @@ class _Behind:
         while step is not None:
             steps.append(step)
             step = step.before
-        return lookup.followed((step.puts, step.drops) for step in reversed(steps))
+        return lookup.followed(((step.puts, step.drops) for step in reversed(steps)), tick)
 
 
 class Graph:
@@ -217,7 +219,7 @@ class Graph:
 
     # -- lookups -------------------------------------------------------------------------------------------
 
-    def lookup(self, tick: Callable[[int], None] | None = None) -> Lookup:
+    def lookup(self, tick: trie.Tick | None = None) -> Lookup:
         """The derived lookups: O(changes log n) after a graph that had them, be it the one that this was made of or
         another version from the same store; else O(n). `tick` hears now and then how many elements were read since it
         last did; what it raises ends the work, and nothing stays of it."""
@@ -230,17 +232,29 @@ class Graph:
                 self._relatives.joined(self)
         return found
 
-    def _derived(self, tick: Callable[[int], None] | None) -> Lookup:
-        found = None if self._behind is None else self._behind.followed()
-        if found is not None:
-            return found
+    def _derived(self, tick: trie.Tick | None) -> Lookup:
+        found = None if self._behind is None else self._behind.followed(tick)
+        if found is None:
+            found = self._alike(tick)
+        return Lookup.of(trie.bulk(self.top, tick), tick) if found is None else found
+
+    def _alike(self, tick: trie.Tick | None) -> Lookup | None:
+        """The lookups after those of the nearest version; None when no version has any, or that one shares little."""
         relative = None if self._relatives is None else self._relatives.nearest()
         known = None if relative is None else relative.known
         if relative is None or known is None:
-            return Lookup.of(trie.bulk(self.top, tick))
-        drops, puts = trie.differing(relative.top, self.top, tick)
-        self._top = relative._changed(puts, drops)  # the same trie, of nodes that are in memory already
-        return known.followed([(puts, drops)])
+            return None
+        most = (known.nodes.count + known.edges.count) // LITTLE
+        drops: list[Node | Edge] = []
+        puts: list[Node | Edge] = []
+        for side, item in trie.differences(relative.top, self.top):
+            (puts if side else drops).append(item)
+            if len(drops) + len(puts) > most:
+                return None
+            if tick is not None:
+                tick(1)
+        self._top = relative._changed(puts, drops, tick)  # the same trie, of nodes that are in memory already
+        return known.followed([(puts, drops)], tick)
 
     @property
     def known(self) -> Lookup | None:
@@ -252,10 +266,12 @@ class Graph:
         self._lookup = None
 
     def relate(self, relatives: Relatives) -> None:
-        """Have the lookups follow those of other versions, and theirs follow these."""
-        self._relatives = relatives
-        if self._lookup is not None:
-            relatives.joined(self)
+        """Have the lookups follow those of other versions, and theirs follow these. Once: the value of several versions
+        (the first of a fork, one that changed nothing) stays with the relatives of one."""
+        if self._relatives is None:
+            self._relatives = relatives
+            if self._lookup is not None:
+                relatives.joined(self)
 
     # -- changing ------------------------------------------------------------------------------------------
 
@@ -276,11 +292,13 @@ class Graph:
             result._behind = _Behind(behind.origin, behind, puts, drops)
         return result
 
-    def _changed(self, puts: Iterable[Node | Edge], drops: Iterable[Node | Edge]) -> trie.Tree:
+    def _changed(
+        self, puts: Iterable[Node | Edge], drops: Iterable[Node | Edge], tick: trie.Tick | None = None
+    ) -> trie.Tree:
         top = self.top
-        for item in drops:
+        for item in trie.ticking(drops, tick):
             top = trie.delete(top, item.path)
-        for item in puts:
+        for item in trie.ticking(puts, tick):
             top = trie.put(top, item.path, item)
         return top
 
@@ -296,6 +314,11 @@ class Graph:
         return Delta.between(before, after)
 
     # -- exchange ------------------------------------------------------------------------------------------
+
+    def __reduce__(self) -> tuple[Callable[[list[Node | Edge]], Graph], tuple[list[Node | Edge]]]:
+        """Pickled, or copied, as its elements alone: all are read, so of a closed store only a graph that is wholly in
+        memory can be (else `StoreClosed`). The copy needs no store. O(n log n)."""
+        return _of, (list(self.items()),)
 
     def to_networkx(self) -> networkx.MultiDiGraph:
         """A MultiDiGraph: nodes carry `labels` and `properties`, edges (keyed by id) `label` and `properties`."""
@@ -322,3 +345,7 @@ class Graph:
         from itonami.graphstore.picture import graph_svg
 
         return graph_svg(self)
+
+
+def _of(items: list[Node | Edge]) -> Graph:
+    return Graph().replaced(items)

@@ -17,6 +17,7 @@ from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from itonami.graphstore.element import Edge, Node
+from itonami.graphstore.trie import Tick, ticking
 
 __all__ = ["Lookup", "Spread", "Step"]
 
@@ -47,11 +48,11 @@ class Spread(Generic[V]):
         row = self._slots[number & 63]
         return None if row is None else row[number >> 6 & 63].get(key)
 
-    def changed(self, changes: dict[str, V | None]) -> Spread[V]:
-        """The map with some keys set, and those that are to be None removed. O(changes)."""
+    def changed(self, changes: Iterable[tuple[str, V | None]]) -> Spread[V]:
+        """The map with some keys set, and those that are to be None removed; each key once. O(changes)."""
         slots, count = self._slots.copy(), self.count
         own: set[int | tuple[int, int]] = set()
-        for key, value in changes.items():
+        for key, value in changes:
             number = hash(key)
             high, low = number & 63, number >> 6 & 63
             row = slots[high]
@@ -96,10 +97,13 @@ class Spread(Generic[V]):
 _EMPTY: dict[str, Any] = {}
 
 
-def _grouped(groups: dict[str, list[tuple[str, V]]], every: Spread[V]) -> dict[str, Spread[V]]:
+def _grouped(
+    groups: dict[str, list[tuple[str, V]]], every: Spread[V], tick: Tick | None
+) -> dict[str, Spread[V]]:
     """A map for each label; a label that all elements have shares theirs."""
     return {
-        label: every if len(pairs) == every.count else Spread.of(pairs) for label, pairs in groups.items()
+        label: every if len(pairs) == every.count else Spread.of(ticking(pairs, tick))
+        for label, pairs in groups.items()
     }
 
 
@@ -128,7 +132,8 @@ class Lookup:
                 found = _reordered(*before)
             else:
                 found = [] if bucket is None else sorted(bucket.values(), key=_by_id)
-            self._ordered[label] = found
+            if found:  # there is no end of labels that nobody has
+                self._ordered[label] = found
             self._orders.pop(label, None)
         return found
 
@@ -138,7 +143,7 @@ class Lookup:
         return sorted((edge for edge in edges if label is None or edge.label == label), key=_by_id)
 
     @classmethod
-    def of(cls, items: Iterable[Node | Edge]) -> Lookup:
+    def of(cls, items: Iterable[Node | Edge], tick: Tick | None = None) -> Lookup:
         """The lookups of a graph's items. O(n)."""
         nodes: list[tuple[str, Node]] = []
         edges: list[tuple[str, Edge]] = []
@@ -157,27 +162,29 @@ class Lookup:
                 by_type[item.label].append(arrow)
                 into[item.target][item.id] = item
         made = cls()
-        made.nodes, made.edges, made.into = Spread.of(nodes), Spread.of(edges), Spread.of(into.items())
-        made.nodes_by_label = _grouped(by_label, made.nodes)
-        made.edges_by_label = _grouped(by_type, made.edges)
+        made.nodes = Spread.of(ticking(nodes, tick))
+        made.edges = Spread.of(ticking(edges, tick))
+        made.into = Spread.of(ticking(into.items(), tick))
+        made.nodes_by_label = _grouped(by_label, made.nodes, tick)
+        made.edges_by_label = _grouped(by_type, made.edges, tick)
         return made
 
-    def followed(self, steps: Iterable[Step]) -> Lookup:
+    def followed(self, steps: Iterable[Step], tick: Tick | None = None) -> Lookup:
         """The lookups after these steps, one after the other. O(changes); O(degree) for the edges into a node."""
         nodes: dict[str, Node | None] = {}
         edges: dict[str, Edge | None] = {}
         for puts, drops in steps:
-            for item in drops:
+            for item in ticking(drops, tick):
                 (nodes if isinstance(item, Node) else edges)[item.id] = None
-            for item in puts:
+            for item in ticking(puts, tick):
                 (nodes if isinstance(item, Node) else edges)[item.id] = item  # type: ignore[assignment]
-        moves = _node_moves(self.nodes, nodes)
+        moves = _node_moves(self.nodes, nodes, tick)
         made = Lookup()
-        made.nodes = self.nodes.changed(nodes) if nodes else self.nodes
-        made.edges = self.edges.changed(edges) if edges else self.edges
-        made.nodes_by_label = _relabelled(self.nodes_by_label, moves)
-        made.edges_by_label = _relabelled(self.edges_by_label, _edge_moves(self.edges, edges))
-        made.into = _redirected(self.into, self.edges, edges) if edges else self.into
+        made.nodes = self.nodes.changed(ticking(nodes.items(), tick)) if nodes else self.nodes
+        made.edges = self.edges.changed(ticking(edges.items(), tick)) if edges else self.edges
+        made.nodes_by_label = _relabelled(self.nodes_by_label, moves, tick)
+        made.edges_by_label = _relabelled(self.edges_by_label, _edge_moves(self.edges, edges, tick), tick)
+        made.into = _redirected(self.into, self.edges, edges, tick) if edges else self.into
         self._hand_on(made, nodes, moves)
         return made
 
@@ -212,9 +219,9 @@ Moves = dict[str, dict[str, Any]]
 """label -> id -> the element that has it now, or None"""
 
 
-def _node_moves(before: Spread[Node], changes: Changes) -> Moves:
+def _node_moves(before: Spread[Node], changes: Changes, tick: Tick | None) -> Moves:
     moves: Moves = {}
-    for id, node in changes.items():
+    for id, node in ticking(changes.items(), tick):
         old = before.get(id)
         for label in old.labels if old is not None else ():
             moves.setdefault(label, {})[id] = None
@@ -223,9 +230,9 @@ def _node_moves(before: Spread[Node], changes: Changes) -> Moves:
     return moves
 
 
-def _edge_moves(before: Spread[Edge], changes: dict[str, Edge | None]) -> Moves:
+def _edge_moves(before: Spread[Edge], changes: dict[str, Edge | None], tick: Tick | None) -> Moves:
     moves: Moves = {}
-    for id, edge in changes.items():
+    for id, edge in ticking(changes.items(), tick):
         old = before.get(id)
         if old is not None:
             moves.setdefault(old.label, {})[id] = None
@@ -234,12 +241,12 @@ def _edge_moves(before: Spread[Edge], changes: dict[str, Edge | None]) -> Moves:
     return moves
 
 
-def _relabelled(before: dict[str, Spread[Any]], moves: Moves) -> dict[str, Spread[Any]]:
+def _relabelled(before: dict[str, Spread[Any]], moves: Moves, tick: Tick | None) -> dict[str, Spread[Any]]:
     if not moves:
         return before
     after = dict(before)
     for label, changes in moves.items():
-        bucket = (before.get(label) or Spread()).changed(changes)
+        bucket = (before.get(label) or Spread()).changed(ticking(changes.items(), tick))
         if bucket.count:
             after[label] = bucket
         else:
@@ -248,7 +255,10 @@ def _relabelled(before: dict[str, Spread[Any]], moves: Moves) -> dict[str, Sprea
 
 
 def _redirected(
-    before: Spread[dict[str, Edge]], edges: Spread[Edge], changes: dict[str, Edge | None]
+    before: Spread[dict[str, Edge]],
+    edges: Spread[Edge],
+    changes: dict[str, Edge | None],
+    tick: Tick | None,
 ) -> Spread[dict[str, Edge]]:
     moved: dict[str, dict[str, Edge]] = {}
 
@@ -257,10 +267,10 @@ def _redirected(
             moved[target] = dict(before.get(target) or {})
         return moved[target]
 
-    for id, edge in changes.items():
+    for id, edge in ticking(changes.items(), tick):
         old = edges.get(id)
         if old is not None:
             at(old.target).pop(id, None)
         if edge is not None:
             at(edge.target)[id] = edge
-    return before.changed({target: found or None for target, found in moved.items()})
+    return before.changed((target, found or None) for target, found in ticking(moved.items(), tick))

@@ -27,12 +27,7 @@ from itonami.graphstore.codec import Value, normalise
 from itonami.graphstore.committer import Committer, Outcome, Tell
 from itonami.graphstore.delta import EMPTY, Delta
 from itonami.graphstore.environment import Environment
-from itonami.graphstore.errors import (
-    Conflict,
-    InvalidValue,
-    NotFound,
-    StoreClosed,
-)
+from itonami.graphstore.errors import Conflict, InvalidValue, NotFound, StoreClosed
 from itonami.graphstore.evolver import Evolver, checked_name
 from itonami.graphstore.graph import Graph
 from itonami.graphstore.ledger import u64
@@ -327,7 +322,7 @@ class Store(Reader):
         parsed = parse_point(point)
 
         def put(txn: Writing) -> int:
-            tx, number = self._save(txn, graph, parsed, trees)
+            tx, number = self._writer.keep_at(txn, trees, graph, parsed)
             txn.put("tags", number + key, u64(tx))
             return tx
 
@@ -351,22 +346,13 @@ class Store(Reader):
         parsed = parse_point(point)
 
         trees: Trees = {}
-        tx, _ = self._backend.write(lambda txn: self._save(txn, graph, parsed, trees))
+        tx, _ = self._backend.write(lambda txn: self._writer.keep_at(txn, trees, graph, parsed))
         self._cache.keep_trees(trees)
         return self._version_of(graph, tx)
 
     def _version_of(self, graph: str, tx: int) -> Version:
         commit = self.commit_of(tx)
         return Version.of(commit, commit.entry(graph))
-
-    def _save(self, txn: Writing, graph: str, point: Any, trees: Trees) -> tuple[int, bytes]:
-        """Have the trie of a version on disk; its TxId and the graph's number."""
-        trees.clear()  # of an attempt that met a full map
-        tx = self._ledger.resolve(txn, graph, point)
-        number = self._ledger.number(txn, graph)
-        assert number is not None
-        self._writer.keep(txn, trees, graph, number, tx)
-        return tx, number
 
     def _saved(self, txn: Writing, graph: str, number: bytes, tx: int) -> None:
         self._writer.keep(txn, {}, graph, number, tx)  # not remembered: the transaction may fail

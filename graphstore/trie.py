@@ -14,10 +14,10 @@ is a child that was not read yet. No knowledge of graphs, of LMDB or of versions
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from functools import lru_cache
-from typing import Any, Protocol, Union
+from typing import Any, Protocol, TypeVar, Union
 
 from blake3 import blake3
 
@@ -29,14 +29,17 @@ __all__ = [
     "Item",
     "Leaf",
     "Stub",
+    "Tick",
     "Tree",
     "bulk",
     "delete",
+    "differences",
     "differing",
     "get",
     "items",
     "put",
     "root",
+    "ticking",
 ]
 
 EMPTY_ROOT = blake3(encode([])).digest()
@@ -125,13 +128,15 @@ class Branch:
             child = self.children[nibble] = child.source.whole(child.location, child.hash)
         return child  # type: ignore[return-value]
 
-    def read_children(self) -> None:
-        """Read what is not read yet, all at once."""
-        stubs = [(nibble, child) for nibble, child in self.children.items() if type(child) is Stub]
+    def read_children(self, nibbles: Iterable[str] | None = None, *, whole: bool = False) -> None:
+        """Read what is not read yet of all children, or of those there, at once; `whole`: with all that is below."""
+        children = self.children
+        wanted = children if nibbles is None else nibbles
+        stubs = [(nibble, child) for nibble in wanted if type(child := children.get(nibble)) is Stub]
         if stubs:
             with stubs[0][1].source.together():
                 for nibble, stub in stubs:
-                    self.children[nibble] = stub.read()
+                    children[nibble] = stub.source.whole(stub.location, stub.hash) if whole else stub.read()
 
 
 class Source(Protocol):
@@ -259,7 +264,21 @@ def items(tree: Tree, prefix: str = "") -> Iterator[Any]:
 
 
 Tick = Callable[[int], None]
-"""Hears how many items or nodes were gone through since it last did"""
+"""Hears how many items were read since it last did, 0 while something is made of them. What it raises ends the work"""
+
+_STRIDE = 256
+T = TypeVar("T")
+
+
+def ticking(items: Iterable[T], tick: Tick | None) -> Iterator[T]:
+    """The same items, of which something is made; now and then the tick hears."""
+    if tick is None:
+        yield from items
+        return
+    for count, item in enumerate(items, 1):
+        yield item
+        if count % _STRIDE == 0:
+            tick(0)
 
 
 def bulk(tree: Tree, tick: Tick | None = None) -> Iterator[Any]:
@@ -272,9 +291,7 @@ def bulk(tree: Tree, tick: Tick | None = None) -> Iterator[Any]:
             if type(node) is not Branch:
                 found.append(node.item)
                 continue
-            for nibble, child in node.children.items():
-                if type(child) is Stub:
-                    node.whole(nibble)
+            node.read_children(whole=True)
             stack.extend(reversed(node.children.values()))
         if tick is not None:
             tick(len(found))
@@ -306,32 +323,39 @@ def _walk(node: Leaf | Branch) -> Iterator[Any]:
         stack.extend(reversed(top.children.values()))  # type: ignore[arg-type]
 
 
-def differing(a: Tree, b: Tree, tick: Tick | None = None) -> tuple[list[Any], list[Any]]:
-    """The items of `a` and of `b` that the other does not hold alike. Equal hashes end the descent:
-    O(changes log n). `tick` hears of each pair that is compared."""
-    only_a: list[Any] = []
-    only_b: list[Any] = []
+def differing(a: Tree, b: Tree) -> tuple[list[Any], list[Any]]:
+    """The items of `a` and of `b` that the other does not hold alike. O(changes log n)."""
+    found: tuple[list[Any], list[Any]] = [], []
+    for side, item in differences(a, b):
+        found[side].append(item)
+    return found
+
+
+def differences(a: Tree, b: Tree) -> Iterator[tuple[int, Any]]:
+    """Each item of `a` (with 0) and of `b` (with 1) that the other does not hold alike. Equal hashes end the descent:
+    O(log n) for each, so who finds them too many may stop."""
     stack: list[tuple[Tree, Tree]] = [(a, b)]
     while stack:
         x, y = stack.pop()
-        if tick is not None:
-            tick(1)
-        if x is y or (x is not None and y is not None and x.hash == y.hash):
+        if not _unlike(x, y):
             continue
         if type(x) is Branch and type(y) is Branch and x.path == y.path:
-            for nibble in sorted(x.children.keys() | y.children.keys()):
-                left, right = x.children.get(nibble), y.children.get(nibble)
-                if left is not None and right is not None and left.hash == right.hash:
-                    continue
-                stack.append((x.child(nibble), y.child(nibble)))
+            apart = [nibble for nibble in NIBBLES if _unlike(x.children.get(nibble), y.children.get(nibble))]
+            x.read_children(apart)
+            y.read_children(apart)
+            stack.extend((x.child(nibble), y.child(nibble)) for nibble in apart)
         elif type(x) is Branch and y is not None and y.path.startswith(x.path):
             _against(x, y, stack, left=True)
         elif type(y) is Branch and x is not None and x.path.startswith(y.path):
             _against(y, x, stack, left=False)
         else:
-            only_a.extend(() if x is None else _walk(x))
-            only_b.extend(() if y is None else _walk(y))
-    return only_a, only_b
+            for side, rest in enumerate((x, y)):
+                for item in () if rest is None else _walk(rest):
+                    yield side, item
+
+
+def _unlike(x: Subtree | None, y: Subtree | None) -> bool:
+    return x is not y and (x is None or y is None or x.hash != y.hash)
 
 
 def _against(branch: Branch, other: Leaf | Branch, stack: list[tuple[Tree, Tree]], *, left: bool) -> None:

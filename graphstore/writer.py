@@ -23,6 +23,7 @@ from itonami.graphstore.errors import Conflict, InvalidValue, ItonamiError, NotF
 from itonami.graphstore.graph import Graph
 from itonami.graphstore.ledger import Ledger, Place, u64
 from itonami.graphstore.metrics import Observe
+from itonami.graphstore.points import Moment
 from itonami.graphstore.records import encode_record, microseconds, moment
 from itonami.graphstore.secondary import Entries, Pair, entries_of, moved
 from itonami.graphstore.snapshots import Snapshots
@@ -143,7 +144,7 @@ class Writer:
             self._put(batch, writes, places)
             batch.outcomes.append(versions_of(batch.present.tx, moment(batch.present.time), writes))
         if batch.places:
-            self._cache.expect(txn, batch.present, batch.places, batch.graphs)
+            self._cache.expect(id, batch.present, batch.places, batch.graphs)
         batch.ended = perf_counter()
         return batch
 
@@ -252,6 +253,15 @@ class Writer:
         if batch.txn.get("pins", number + u64(tx)) is None:
             self.keep(batch.txn, batch.trees, graph, number, tx)
             batch.txn.put("pins", number + u64(tx), b"")
+
+    def keep_at(self, txn: Writing, trees: Trees, graph: str, point: Moment) -> tuple[int, bytes]:
+        """Have the trie of the version on disk that a point in time means; its TxId and the graph's number."""
+        trees.clear()  # of an attempt that met a full map
+        tx = self._ledger.resolve(txn, graph, point)
+        number = self._ledger.number(txn, graph)
+        assert number is not None
+        self.keep(txn, trees, graph, number, tx)
+        return tx, number
 
     def keep(self, txn: Writing, trees: Trees, graph: str, number: bytes, tx: int) -> None:
         """Save the trie of a version unless it is on disk already."""

@@ -1,14 +1,20 @@
 """The lookups of a version are those derived anew from its elements, whichever version they were followed from."""
 
+import copy
+import gc
+import pickle
 import random
 import threading
+import weakref
 
 import pytest
 
 from itonami.graphstore import Graph, Store
-from itonami.graphstore.cache import RELATED_VERSIONS
-from itonami.graphstore.errors import Corrupt, NotFound
+from itonami.graphstore.cache import RELATED_GRAPHS, RELATED_VERSIONS
+from itonami.graphstore.delta import EMPTY
+from itonami.graphstore.errors import Corrupt, NotFound, StoreClosed
 from itonami.graphstore.lookup import Lookup, Spread
+from itonami.graphstore.records import Event
 
 LABELS = "ABC"
 
@@ -109,10 +115,10 @@ def counted(monkeypatch):
     sizes = []
     derive = Lookup.of.__func__
 
-    def counting(cls, items):
+    def counting(cls, items, tick=None):
         items = list(items)
         sizes.append(len(items))
-        return derive(cls, items)
+        return derive(cls, items, tick)
 
     monkeypatch.setattr(Lookup, "of", classmethod(counting))
     return sizes
@@ -232,3 +238,181 @@ def test_a_tampered_element_is_found_while_lookups_are_derived(tmp_path):
                 graph.lookup()
         assert graph.known is None
         assert graph.find("n7").data["n"] == 7
+
+
+def values_of(store):
+    """Versions that are in memory: one committed, one that followed it, one read, and a fork."""
+    with store.transaction("g", event="made") as graph:
+        for n in range(6):
+            graph.add_node("A", id=f"n{n}", n=n)
+    made = store.at("g")
+    with store.transaction("g", event="set") as graph:
+        graph.update("n1", n=7)
+    store.fork("g", "fork")
+    with store.transaction("fork", event="set") as graph:
+        graph.update("n1", n=8)
+    return made, store.at("g"), store.at("g", 1), store.at("fork")
+
+
+def test_a_graph_value_outlives_its_store(tmp_path):
+    for store in (Store.open(tmp_path / "s"), Store.memory()):
+        values = values_of(store)
+        store.close()
+        assert [sum(node.data["n"] for node in graph.nodes("A")) for graph in values] == [15, 21, 15, 22]
+        for graph in values:
+            check(graph)
+
+
+def test_whatever_is_wrong_with_other_versions_a_graph_has_its_lookups(tmp_path):
+    with Store.open(tmp_path / "s") as store:
+        graph = values_of(store)[-1]
+
+        def tamper(txn):  # the record that says where the fork starts
+            key, value = txn.last("commits")
+            txn.put("commits", (int.from_bytes(key, "big") - 1).to_bytes(8, "big"), value[:-9])
+
+        store._backend.write(tamper)
+        check(graph)
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda g: pickle.loads(pickle.dumps(g))])
+def test_a_copy_is_the_elements_alone(tmp_path, duplicate):
+    grown(tmp_path / "s", 9)
+    with Store.open(tmp_path / "s") as store:
+        versions = [store.at("g", tx) for tx in range(1, 11)]
+        assert len(versions[4]) == 500
+        copies = [duplicate(graph) for graph in versions]
+        unread = store.at("g", 10)
+        with store.transaction("g", event="set") as graph:
+            graph.update("n0", n=1)
+        copies.append(duplicate(store.at("g")))
+        versions.append(store.at("g"))
+    for graph, found in zip(versions, copies, strict=True):
+        assert found == graph
+        assert found.known is None
+        check(found)
+    assert duplicate(Graph()) == Graph()
+    with Store.open(tmp_path / "s") as store:
+        unread = store.at("g", 5)
+    with pytest.raises(StoreClosed):
+        duplicate(unread)
+
+
+def test_a_kept_graph_does_not_keep_the_cache(tmp_path):
+    grown(tmp_path / "s", 5)
+    with Store.open(tmp_path / "s") as store:
+        with store.transaction("g", event="set") as graph:
+            graph.update("n0", n=1)
+        kept = [store.at("g"), store.at("g", 2), store.at("g", 5)]
+        kept[0].lookup()
+        cache = weakref.ref(store._cache)
+    del store, graph
+    gc.collect()
+    assert cache() is None
+    assert len(kept[0]) == 500
+
+
+def test_lookups_do_not_follow_a_version_that_shares_little(tmp_path, monkeypatch):
+    grown(tmp_path / "s", 0)
+    with Store.open(tmp_path / "s") as store:
+        with store.transaction("g", event="few") as graph:
+            for n in range(100):
+                graph.update(f"n{n}", n=-n)
+        with store.transaction("g", event="many") as graph:
+            for n in range(200, 400):
+                graph.update(f"n{n}", n=-n)
+        with store.transaction("g", event="other") as graph:
+            for n in range(500):
+                graph.remove_node(f"n{n}", detach=True)
+            for n in range(900):
+                graph.add_node("Other", id=f"o{n}")
+    sizes = counted(monkeypatch)
+    with Store.open(tmp_path / "s") as store:
+        for tx in (1, 2, 3, 4):
+            assert len(list(store.at("g", tx).nodes("Even"))) == (250 if tx < 4 else 0)
+        assert sizes == [1_000, 1_000, 900]  # of TX 1, and of 3 and 4, which share too little
+        for tx in (1, 2, 3, 4):
+            check(store.at("g", tx))
+
+
+def test_the_tick_may_end_the_following_of_lookups_anywhere():
+    with Store.memory() as store:
+        for first, last in ((0, 1_500), (1_500, 1_800)):
+            with store.transaction("g", event="grown") as evolver:
+                for n in range(first, last):
+                    evolver.add_node("A", id=f"n{n}")
+                for n in range(first, last - 1):
+                    evolver.add_edge(f"n{n}", "NEXT", f"n{n + 1}")
+        store.at("g", 1).lookup()
+        graph = store.at("g")
+        heard = []
+        graph.lookup(heard.append)
+        assert sum(heard) == 599  # it was read what differs
+        assert heard.count(0) > 10  # and then made something of
+        for at in [1, 300, *range(595, len(heard))]:
+            left = iter(range(at))
+
+            def tick(read, left=left):
+                if next(left, None) is None:
+                    raise NotFound("out of time")
+
+            graph.forget()
+            with pytest.raises(NotFound):
+                graph.lookup(tick)
+            assert graph.known is None
+        check(graph)
+
+
+def test_labels_that_nobody_has_leave_nothing(tmp_path):
+    grown(tmp_path / "s", 0)
+    with Store.open(tmp_path / "s") as store:
+        graph = store.at("g")
+        for n in range(100):
+            assert list(graph.nodes(f"L{n}")) == []
+        assert len(list(graph.nodes("Even"))) == 250
+        with store.transaction("g", event="set") as evolver:
+            evolver.update("n1", n=0)
+        after = store.at("g").lookup()
+        assert graph.lookup()._ordered.keys() == {"Even"}
+        assert after._ordered.keys() == {"Even"}
+
+
+def test_lookups_are_remembered_of_few_graphs():
+    with Store.memory() as store:
+        graphs = []
+        for n in range(RELATED_GRAPHS + 20):
+            with store.transaction(f"g{n}", event="made") as evolver:
+                evolver.add_node("A", id="n")
+            graphs.append(store.at(f"g{n}"))
+            assert len(graphs[-1]) == 1
+        assert [graph.known is None for graph in graphs] == [True] * 20 + [False] * RELATED_GRAPHS
+        assert sum(len(graph) for graph in graphs) == len(graphs)
+        assert sum(graph.known is not None for graph in graphs) == RELATED_GRAPHS
+
+
+def test_a_version_that_is_read_twice_has_its_lookups_once(tmp_path):
+    grown(tmp_path / "s", 3)
+    with Store.open(tmp_path / "s") as store:
+        first = store.at("g", 2)
+        first.lookup()
+        store._cache._graphs.clear()
+        second = store.at("g", 2)
+        second.lookup()
+        assert second is not first
+        assert first.known is None
+        check(first)
+        check(second)
+
+
+def test_one_value_of_many_versions_keeps_its_lookups():
+    with Store.memory() as store:
+        with store.transaction("g", event="made") as evolver:
+            evolver.add_node("A", id="n")
+        graph = store.at("g")
+        lookup = graph.lookup()
+        for version in range(2, 2 + 2 * RELATED_VERSIONS):
+            store.commit([store.prepare("g", version, graph, EMPTY, [Event("seen")])])
+        for n in range(RELATED_GRAPHS + 1):
+            store.fork("g", f"fork{n}")
+        assert store.at("g") is graph
+        assert graph.lookup() is lookup

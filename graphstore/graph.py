@@ -46,12 +46,24 @@ _by_id = attrgetter("id")
 class GraphView(Protocol):
     """What `rules` and `query` ask of a graph, be it a `Graph` or a `Head`. All orders are by id."""
 
-    def node(self, id: str) -> Node: ...
-    def edge(self, id: str) -> Edge: ...
-    def nodes(self, label: str | None = None) -> Iterator[Node]: ...
-    def edges(self, label: str | None = None) -> Iterator[Edge]: ...
-    def out(self, id: str, label: str | None = None) -> Iterator[Edge]: ...
-    def into(self, id: str, label: str | None = None) -> Iterator[Edge]: ...
+    def node(self, id: str) -> Node:
+        """The node of an id, else `NotFound`."""
+
+    def edge(self, id: str) -> Edge:
+        """The edge of an id, else `NotFound`."""
+
+    def nodes(self, label: str | None = None) -> Iterator[Node]:
+        """Nodes, or those with a label."""
+
+    def edges(self, label: str | None = None) -> Iterator[Edge]:
+        """Edges, or those with a label."""
+
+    def out(self, id: str, label: str | None = None) -> Iterator[Edge]:
+        """Edges that leave a node."""
+
+    def into(self, id: str, label: str | None = None) -> Iterator[Edge]:
+        """Edges that arrive at a node."""
+
     def __contains__(self, id: object) -> bool: ...
 
 

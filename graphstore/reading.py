@@ -228,9 +228,6 @@ class Reader:
         with self._backend.read() as txn:
             return list(islice(self._ledger.graphs(txn, prefix), most))
 
-    def _names(self) -> list[str]:
-        return self.names()
-
     def _candidates(self, wanted: dict[str, Value]) -> list[str]:
         with self._backend.read() as txn:
             pairs = self._ledger.pairs(txn)

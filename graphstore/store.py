@@ -409,7 +409,7 @@ class Store(Reader):
 
         The state of tagged versions, and of those that forks start from, stays; so do all commit records, and the
         transaction that made the first kept version, with what it removed. Space is reused; `compact` gives it back."""
-        names = self._names() if graph is None else [graph]
+        names = self.names() if graph is None else [graph]
         policy = before if isinstance(before, Retention) else self.retention if before is None else None
         if before is None and policy is None:
             fix = "give a point in time or a policy, or set store.retention"

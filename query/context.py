@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 
 from itonami.graphstore.graph import GraphView
 from itonami.query.faults import limit_exceeded
+from itonami.query.tally import UNCOUNTED
 from itonami.query.temporal.instants import Zone
 from itonami.query.values.domain import MAX_LIST, MAX_TEXT
 
@@ -24,14 +25,6 @@ __all__ = ["Context"]
 
 def _wall_clock() -> datetime:
     return datetime.now(UTC)
-
-
-def _no_tick() -> None:
-    pass
-
-
-def _no_hold(values: int) -> None:
-    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +40,8 @@ class Context:
     random: Callable[[], float] = random.random
     max_list: int = MAX_LIST
     max_text: int = MAX_TEXT
-    tick: Callable[[], None] = _no_tick
-    hold: Callable[[int], None] = _no_hold
+    tick: Callable[[], None] = UNCOUNTED.tick
+    hold: Callable[[int], None] = UNCOUNTED.hold
 
     def check_list(self, length: int, what: str = "a list") -> None:
         """`LimitExceeded` when a list of that length is too long."""

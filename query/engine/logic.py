@@ -27,9 +27,9 @@ from itonami.query.values import (
     xor,
 )
 
-__all__ = ["LogicCompiler"]
+__all__ = ["COMPARE", "LogicCompiler"]
 
-_COMPARE: dict[str, tuple[Callable[[Value, Value], bool | None], Callable[[Any, Any], bool]]] = {
+COMPARE: dict[str, tuple[Callable[[Value, Value], bool | None], Callable[[Any, Any], bool]]] = {
     "=": (equals, operator.eq),
     "<>": (unequal, operator.ne),
     "<": (less, operator.lt),
@@ -47,7 +47,7 @@ class LogicCompiler(ExpressionCompiler):
     def _comparison(self, node: Comparison, scope: Scope) -> Evaluate:
         """Comparisons; what has parts, or is long, is counted. In a chain each operand is evaluated once at most."""
         first, *others = (self.compile(operand, scope) for operand in node.operands)
-        general, plain = _COMPARE[node.operators[0]]
+        general, plain = COMPARE[node.operators[0]]
         second = others[0]
 
         def run(row: Row) -> bool | None:
@@ -74,7 +74,7 @@ class LogicCompiler(ExpressionCompiler):
 
         if len(others) == 1:
             return run
-        steps = [(_COMPARE[name], operand) for name, operand in zip(node.operators, others, strict=True)]
+        steps = [(COMPARE[name], operand) for name, operand in zip(node.operators, others, strict=True)]
         return run_chain
 
     def _logic(self, node: Logic, scope: Scope) -> Evaluate:

@@ -11,53 +11,29 @@ What the comparisons mean is said in `values.equality`.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from itonami.graphstore.graph import Node
 from itonami.query.cypher.ast import Comparison, Expression, Literal, Parameter, Property, Variable
 from itonami.query.engine.limits import CHARACTERS
+from itonami.query.engine.logic import COMPARE
 from itonami.query.engine.runtime import RUNTIME, Evaluate, Row
-from itonami.query.values import (
-    Value,
-    equals,
-    from_store,
-    greater,
-    greater_or_equal,
-    less,
-    less_or_equal,
-)
+from itonami.query.values import Value, from_store
 
 __all__ = ["STRETCH", "Selection", "selection"]
 
 STRETCH = 1_000
 """So many nodes are filtered in one go"""
 
-_Compare = Callable[[Value, Value], "bool | None"]
-_PLAIN: dict[_Compare, Callable[[Any, Any], bool]] = {
-    equals: operator.eq,
-    less: operator.lt,
-    less_or_equal: operator.le,
-    greater: operator.gt,
-    greater_or_equal: operator.ge,
-}
-"""Comparisons that hold between values of other types never, and between these as Python has them"""
 _KINDS: dict[type, frozenset[type]] = {
     int: frozenset((int, float)),
     float: frozenset((int, float)),
     str: frozenset((str,)),
     bool: frozenset((bool,)),
 }
-_FROM_LEFT: dict[str, _Compare] = {
-    "=": equals, "<": less, "<=": less_or_equal, ">": greater, ">=": greater_or_equal,
-}  # fmt: skip
-_FROM_RIGHT: dict[str, _Compare] = {
-    "=": equals, ">": less, ">=": less_or_equal, "<": greater, "<=": greater_or_equal,
-}  # fmt: skip
-
-
+_MIRRORED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+"""The comparisons that never hold between values of other types, each with that of the sides exchanged"""
 _LONG = 4_096
 """Characters: comparing longer texts is counted"""
 
@@ -76,16 +52,16 @@ class Selection:
     """One condition on a property."""
 
     key: str
-    compare: _Compare
+    operator: str
     value: Evaluate
 
     def kept(self, nodes: Sequence[Node], row: Row) -> list[Node]:
         """The nodes for which it is true."""
-        key, compare, value = self.key, self.compare, self.value(row)
+        key, value = self.key, self.value(row)
+        compare, plain = COMPARE[self.operator]
         kinds = _KINDS.get(type(value))
         if kinds is None or (type(value) is str and len(value) > _LONG):
             return [node for node in nodes if compare(_counted(row, node.data.get(key)), value) is True]
-        plain = _PLAIN[compare]
         return [node for node in nodes if type(found := node.data.get(key)) in kinds and plain(found, value)]
 
 
@@ -94,12 +70,13 @@ def selection(node: Expression, vertex: str, evaluate: Callable[[Expression], Ev
     if not isinstance(node, Comparison) or len(node.operators) != 1:
         return None
     (name,), (left, right) = node.operators, node.operands
-    for one, other, table in ((left, right, _FROM_LEFT), (right, left, _FROM_RIGHT)):
+    if name not in _MIRRORED:
+        return None
+    for one, other, operator in ((left, right, name), (right, left, _MIRRORED[name])):
         if (
             isinstance(one, Property)
             and one.subject == Variable(vertex)
             and isinstance(other, Literal | Parameter)
-            and name in table
         ):
-            return Selection(one.key, table[name], evaluate(other))
+            return Selection(one.key, operator, evaluate(other))
     return None

@@ -52,10 +52,17 @@ class Source(Protocol):
     def name(self) -> str | None: ...
     @property
     def at(self) -> Point | None: ...
-    def graph(self, name: str | None, point: Point | None, tally: Tally = UNCOUNTED) -> GraphView: ...
-    def resolve(self, name: str, point: Point | None = None) -> int: ...
-    def moment(self, point: Point | None = None) -> int: ...
-    def reading(self, name: str | None, point: Point | None) -> Source: ...
+    def graph(self, name: str | None, point: Point | None, tally: Tally = UNCOUNTED) -> GraphView:
+        """A graph at a point in time; None: the source's own."""
+
+    def resolve(self, name: str, point: Point | None = None) -> int:
+        """The TxId that a point of a graph means."""
+
+    def moment(self, point: Point | None = None) -> int:
+        """The TxId that a point means for all graphs."""
+
+    def reading(self, name: str | None, point: Point | None) -> Source:
+        """The source as it is where USE names a graph and a point."""
 
 
 class ValueSource:

@@ -41,6 +41,7 @@ class Aggregate:
             self.take(value, *more)
 
     def take(self, value: Value, *more: Value) -> None:
+        """Take a value that is not null."""
         raise NotImplementedError
 
     def result(self) -> Value:
@@ -55,6 +56,8 @@ class Aggregate:
 
 
 class Count(Aggregate):
+    """How many values."""
+
     name = "count"
     __slots__ = ("seen",)
 
@@ -95,6 +98,8 @@ class _Total(Count):
 
 
 class Sum(_Total):
+    """Their sum; 0 of none."""
+
     name = "sum"
     __slots__ = ()
 
@@ -107,6 +112,8 @@ class Sum(_Total):
 
 
 class Avg(_Total):
+    """Their mean; null of none."""
+
     name = "avg"
     __slots__ = ()
 
@@ -121,6 +128,8 @@ class Avg(_Total):
 
 
 class Min(Aggregate):
+    """The first in order; null of none."""
+
     name = "min"
     __slots__ = ("best", "key")
 
@@ -130,6 +139,7 @@ class Min(Aggregate):
         self.key: SortKey | None = None
 
     def better(self, key: SortKey, best: SortKey) -> bool:
+        """Whether one key stands before the best so far."""
         return key < best
 
     def take(self, value: Value, *more: Value) -> None:
@@ -142,6 +152,8 @@ class Min(Aggregate):
 
 
 class Max(Min):
+    """The last in order; null of none."""
+
     name = "max"
     __slots__ = ()
 
@@ -150,6 +162,8 @@ class Max(Min):
 
 
 class Collect(Aggregate):
+    """All of them, as a list."""
+
     name = "collect"
     __slots__ = ("items",)
 

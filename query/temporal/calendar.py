@@ -36,10 +36,12 @@ _LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 def is_leap(year: int) -> bool:
+    """Whether a year of the proleptic Gregorian calendar has 366 days."""
     return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
 
 
 def month_days(year: int, month: int) -> int:
+    """The days of a month, 28 to 31."""
     return 29 if month == 2 and is_leap(year) else _LENGTHS[month - 1]
 
 
